@@ -1,0 +1,45 @@
+// Ids: one type per thing, so that a patient id never lands where a case id belongs.
+
+package record
+
+import (
+	"crypto/rand"
+	"time"
+
+	"github.com/oklog/ulid/v2"
+)
+
+type (
+	InstitutionID string // slug given by the administrator, e.g. "yongjing-liujiaxia"
+	CentreID      string // "<county institution id>-<kind>", e.g. "yongjing-imaging"
+	UserID        string
+	KeyID         string // the public half of an API key
+	PatientID     string
+	ExamID        string // an imaging study of one institution, a tracing, a panel
+	CaseID        string
+	ReportID      string
+	ResultID      string
+)
+
+// NewID returns a ULID: 26 characters, sortable by the time of its making.
+func NewID(now time.Time) string {
+	return ulid.MustNew(ulid.Timestamp(now), rand.Reader).String()
+}
+
+// ValidID reports whether s may be used as an identifier anywhere in the house: [A-Za-z0-9._:-]{1,64}, no "..".
+// casbin's memo keys and object keys rely on it.
+func ValidID(s string) bool {
+	if len(s) == 0 || len(s) > 64 || s[0] == '.' {
+		return false
+	}
+	for i := range len(s) {
+		c := s[i]
+		switch {
+		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', c == '_', c == '-', c == ':':
+		case c == '.' && s[i-1] != '.':
+		default:
+			return false
+		}
+	}
+	return true
+}
