@@ -6,6 +6,7 @@ import (
 
 	"golang.org/x/text/encoding"
 	"golang.org/x/text/encoding/charmap"
+	"golang.org/x/text/encoding/japanese"
 	"golang.org/x/text/encoding/simplifiedchinese"
 	"golang.org/x/text/transform"
 )
@@ -24,8 +25,7 @@ const (
 type charset struct {
 	family family
 	g0, g1 *codeSet // at the beginning of each value
-	all    *encoding.Decoder
-	named  bool // something else than the default repertoire was declared
+	named  bool     // something else than the default repertoire was declared
 }
 
 // plain decodes text that is in the default repertoire whatever the data set says.
@@ -113,6 +113,9 @@ func (c *charset) decode(b []byte, person bool) string {
 	case chinese:
 		return decodeAll(simplifiedchinese.GB18030, b)
 	}
+	if c.g1 == setKatakana && shiftJIS(b) {
+		return decodeAll(japanese.ShiftJIS, b)
+	}
 	return decode2022(c, b, person)
 }
 
@@ -124,6 +127,18 @@ func simple(b []byte) bool {
 		}
 	}
 	return true
+}
+
+// shiftJIS tells whether text labelled ISO_IR 13 has the lead bytes of Shift JIS, which some devices write under that name.
+func shiftJIS(b []byte) bool {
+	lead := false
+	for _, c := range b {
+		if c == esc {
+			return false
+		}
+		lead = lead || c >= 0x81 && c <= 0x9F || c >= 0xE0 && c <= 0xFC
+	}
+	return lead
 }
 
 func decodeAll(e encoding.Encoding, b []byte) string {

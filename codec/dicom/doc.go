@@ -12,7 +12,8 @@
 //     sequence delimiter and holds at least one fragment for each frame (PS3.5 §8.2, §A.4).
 //   - What follows the pixel data must be elements, or zeros to the end. Without pixel data at least eight zeros are needed,
 //     since fewer might be the start of a tag.
-//   - An object without pixel data that is cut exactly between two top-level elements after the required UIDs cannot be told
+//   - An image (it has Rows or Bits Allocated, or its SOP class is one of images) has pixel data, or a Pixel Data Provider URL.
+//   - An object of another kind that is cut exactly between two top-level elements after the required UIDs cannot be told
 //     from a whole one; senders give a length or a digest for that.
 //   - No attribute appears twice in one data set. Attributes out of order are accepted with a warning.
 package dicom

@@ -1,6 +1,7 @@
 package dicom
 
 import (
+	"cmp"
 	"encoding/binary"
 	"slices"
 )
@@ -120,11 +121,11 @@ func (p *PixelData) follow(table []int64) bool {
 	if len(table) != p.NumFrames || table[0] != 0 {
 		return false
 	}
-	base := p.fragments[0].Offset
+	base := p.fragments[0].Offset - itemHeader
 	first := make([]int32, len(table))
 	for i, off := range table {
 		at, ok := slices.BinarySearchFunc(p.fragments, base+off, func(e Extent, off int64) int {
-			return int(e.Offset>>1-off>>1) | int(e.Offset&1-off&1)
+			return cmp.Compare(e.Offset-itemHeader, off)
 		})
 		if !ok || i > 0 && int32(at) <= first[i-1] {
 			return false

@@ -3,6 +3,8 @@ package dicom
 import (
 	"slices"
 	"strings"
+
+	"github.com/suyashkumar/dicom/pkg/uid"
 )
 
 // Header is an object without its pixels: group 2, the identity that every object has, and all attributes.
@@ -25,9 +27,15 @@ func (h *Header) warn(w string) {
 
 func trimmed(b []byte) string { return strings.ToValidUTF8(strings.Trim(string(b), " \x00"), "\uFFFD") }
 
+// mediaDirectory is the SOP class of a DICOMDIR (PS3.10 §8.6), which has no SOP Class UID in its data set.
+const mediaDirectory UID = "1.2.840.10008.1.3.10"
+
 // identify reads and checks the identity.
 func (s *scanner) identify() error {
 	h := s.head
+	if h.Meta.SOPClass == mediaDirectory {
+		return s.fail(Unsupported, "a DICOMDIR is a directory of files and no object of its own")
+	}
 	for _, id := range []struct {
 		tag Tag
 		to  *UID
@@ -47,6 +55,20 @@ func (s *scanner) identify() error {
 		}
 	}
 	return s.agree()
+}
+
+const pixelDataProviderURL Tag = 0x00287FE0 // PS3.5 §A.6: the pixels are fetched elsewhere
+
+// image tells whether there must be pixel data: the data set says how large it is, or the SOP class is one of images.
+func (h *Header) image() bool {
+	if h.Find(pixelDataProviderURL) != nil {
+		return false
+	}
+	if h.Find(Rows) != nil || h.Find(BitsAllocated) != nil {
+		return true
+	}
+	class, err := uid.Lookup(string(h.SOPClassUID))
+	return err == nil && strings.Contains(class.Name, "Image Storage")
 }
 
 func (s *scanner) uid(t Tag, u UID) error {

@@ -1,6 +1,9 @@
 package dicom
 
-import "unicode/utf8"
+import (
+	"bytes"
+	"unicode/utf8"
+)
 
 // relabel finds text that is not in the character set it claims: Chinese devices write GBK, and newer ones UTF-8, under
 // ISO_IR 100 or under nothing. All such text of the data set must agree, or the label stands.
@@ -11,7 +14,7 @@ func (s *scanner) relabel() {
 	}
 	ev := evidence{utf: true, chinese: true}
 	ev.weigh(&s.head.DataSet)
-	if ev.values == 0 {
+	if ev.values == 0 || ev.escaped {
 		return
 	}
 	if c == nil {
@@ -25,8 +28,9 @@ func (s *scanner) relabel() {
 	case ev.chinese && c.family != chinese && !(c.family == utf && ev.utf):
 		c.family = chinese
 		s.warn("text is GB18030 and not in its Specific Character Set")
-	case c.family == latin && c.g1 == setNone:
-		s.warn("text beyond ASCII without a Specific Character Set")
+	case c.family == latin && c.g1 == setNone: // nothing better is left to try
+		c.g1 = setLatin1
+		s.warn("text beyond ASCII without a Specific Character Set was read as ISO_IR 100")
 	case c.family == utf && !ev.utf:
 		s.warn("text is not the UTF-8 it claims to be")
 	}
@@ -48,6 +52,7 @@ func (d *DataSet) adopt(c *charset) {
 // evidence is what the text beyond ASCII of a data set can be.
 type evidence struct {
 	values  int
+	escaped bool // some of it switches its character set itself
 	utf     bool // all of it is UTF-8
 	wide    bool // and Chinese, in characters of three bytes throughout
 	chinese bool // all of it is GBK, common characters prevailing
@@ -58,6 +63,7 @@ func (ev *evidence) weigh(d *DataSet) {
 	for i := range d.Elements {
 		if el := &d.Elements[i]; el.VR.text() && !simple(el.Value) {
 			ev.values++
+			ev.escaped = ev.escaped || bytes.IndexByte(el.Value, esc) >= 0
 			ev.utf = ev.utf && utf8.Valid(el.Value)
 			ev.wide = ev.wide && allWide(el.Value)
 			ev.chinese = ev.chinese && likelyChinese(el.Value)
@@ -81,8 +87,6 @@ func likelyChinese(b []byte) bool {
 	for i := 0; i < len(b); i++ {
 		lead := b[i]
 		switch {
-		case lead == esc:
-			return false
 		case lead < utf8.RuneSelf:
 			continue
 		case lead == 0x80 || lead == 0xFF || i+1 == len(b):

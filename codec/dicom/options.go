@@ -26,6 +26,9 @@ type Options struct {
 	// and is returned as it is.
 	OnHeader func(*Header) error
 
+	// HeaderOnly accepts an image that ends without pixel data, which otherwise counts as truncated.
+	HeaderOnly bool
+
 	// StrictUID refuses leading zeros in the components of UIDs, which are otherwise a warning.
 	StrictUID bool
 }

@@ -86,7 +86,14 @@ func (s *scanner) preamble() error {
 // compared: real files get it wrong.
 func (s *scanner) meta() error {
 	start, end := s.off, int64(-1)
-	for s.group2() {
+	for {
+		more, err := s.group2()
+		if err != nil {
+			return err
+		}
+		if !more {
+			break
+		}
 		el, vl, err := s.next(coding{})
 		if err != nil {
 			return err
@@ -109,9 +116,13 @@ func (s *scanner) meta() error {
 	return s.syntax(s.head.Meta.TransferSyntax)
 }
 
-func (s *scanner) group2() bool {
-	b, _ := s.peek(2)
-	return len(b) == 2 && b[0] == 2 && b[1] == 0
+// group2 tells whether another element of group 2 follows.
+func (s *scanner) group2() (bool, error) {
+	b, err := s.peek(2)
+	if len(b) < 2 && err != io.EOF {
+		return false, s.ended(err)
+	}
+	return len(b) == 2 && b[0] == 2 && b[1] == 0, nil
 }
 
 func (m *Meta) set(t Tag, v []byte) {
@@ -195,30 +206,37 @@ func (s *scanner) over() (bool, error) {
 
 // finish hands over the header if no pixel data did, and checks what came behind the pixels.
 func (s *scanner) finish() error {
-	if !s.ready {
-		return s.header()
+	if s.ready {
+		return s.order(&s.head.DataSet)
 	}
-	return s.order(&s.head.DataSet)
+	if err := s.check(); err != nil {
+		return err
+	}
+	if !s.opt.HeaderOnly && s.head.image() {
+		return s.fail(Truncated, "an image ends without pixel data")
+	}
+	return s.header()
 }
 
 // header checks the header and shows it to the caller.
 func (s *scanner) header() error {
-	if s.ready {
-		return nil
+	if err := s.check(); err != nil {
+		return err
 	}
 	s.ready = true
-	if err := s.order(&s.head.DataSet); err != nil {
-		return err
-	}
-	if err := s.identify(); err != nil {
-		return err
-	}
 	s.relabel()
 	s.obj.Header = s.head
 	if s.opt.OnHeader != nil {
 		return s.opt.OnHeader(s.head)
 	}
 	return nil
+}
+
+func (s *scanner) check() error {
+	if err := s.order(&s.head.DataSet); err != nil {
+		return err
+	}
+	return s.identify()
 }
 
 // warn notes an oddity once.

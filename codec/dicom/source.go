@@ -5,6 +5,7 @@ import (
 	"compress/flate"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"io"
 	"sync"
 )
@@ -16,8 +17,10 @@ var windows = sync.Pool{New: func() any { return bufio.NewReaderSize(nil, window
 // source is the stream behind a window, and how far we are in it.
 type source struct {
 	window *bufio.Reader
-	outer  *bufio.Reader // the deflated stream, when window is over the inflated one
 	off    int64
+
+	outer    *bufio.Reader // the deflated stream, when window is over the inflated one
+	inflated *guard
 }
 
 func newSource(r io.Reader) *source {
@@ -113,20 +116,26 @@ func (s *source) zeros() (int64, error) {
 func (s *source) inflate(lim Limits) {
 	s.outer = s.window
 	in := &counter{r: s.outer}
-	guard := &guard{r: flate.NewReader(in), in: in, base: s.off, lim: lim}
+	s.inflated = &guard{r: flate.NewReader(in), in: in, base: s.off, lim: lim}
 	s.window = windows.Get().(*bufio.Reader)
-	s.window.Reset(guard)
+	s.window.Reset(s.inflated)
 }
 
-// closed checks that nothing follows the deflated stream but zeros, and returns how many compressed bytes it had.
+// closed checks that nothing follows the deflated stream but zeros, or the check sum and size by which gzip ends, which some
+// devices leave there.
 func (s *source) closed() error {
 	if s.outer == nil {
 		return nil
+	}
+	if b, _ := s.outer.Peek(gzipTrailer); len(b) == gzipTrailer && u32(b) == s.inflated.sum && u32(b[4:]) == uint32(s.inflated.out) {
+		s.outer.Discard(gzipTrailer)
 	}
 	rest := source{window: s.outer, off: s.off}
 	_, err := rest.zeros()
 	return err
 }
+
+const gzipTrailer = 8
 
 // counter counts the compressed bytes taken; as an io.ByteReader it keeps flate from reading ahead.
 type counter struct {
@@ -151,11 +160,12 @@ func (c *counter) ReadByte() (byte, error) {
 // inflateFree is what may be inflated before the ratio counts, so that a small blank image passes.
 const inflateFree = 4 << 20
 
-// guard stops a deflate bomb.
+// guard stops a deflate bomb, and sums up what it lets through.
 type guard struct {
 	r    io.Reader
 	in   *counter
 	out  int64
+	sum  uint32
 	base int64
 	lim  Limits
 }
@@ -163,6 +173,7 @@ type guard struct {
 func (g *guard) Read(p []byte) (int, error) {
 	n, err := g.r.Read(p)
 	g.out += int64(n)
+	g.sum = crc32.Update(g.sum, crc32.IEEETable, p[:n])
 	if g.out > g.lim.InflateBytes || g.out > inflateFree && g.out/g.lim.InflateRatio > g.in.n {
 		return 0, &FormatError{Offset: g.base + g.out, Kind: Limit, Reason: "the deflated data set grows beyond its bounds"}
 	}

@@ -28,34 +28,34 @@ type coding struct {
 // codings lists the transfer syntaxes that differ from the rule of PS3.5 §A.4: explicit little endian, pixel data in
 // fragments, a fragment or more for each frame. Any other well-formed UID, known or not, follows the rule.
 var codings = map[UID]coding{
-	ImplicitLE:                    {implicit: true, native: true},
-	ExplicitLE:                    {native: true},
-	ExplicitBE:                    {big: true, native: true},
-	DeflatedLE:                    {deflated: true, native: true},
-	"1.2.840.113619.5.2":          {implicit: true, native: true}, // GE private: implicit little endian, pixels big endian
-	"1.2.840.10008.1.20":          {implicit: true, native: true}, // Papyrus 3, retired
-	"1.2.840.10008.1.2.4.92":      {shared: true},                 // JPEG 2000 part 2 multi-component
-	"1.2.840.10008.1.2.4.93":      {shared: true},
-	"1.2.840.10008.1.2.4.94":      {native: true}, // JPIP: the pixels are elsewhere
-	"1.2.840.10008.1.2.4.95":      {native: true, deflated: true},
-	"1.2.840.10008.1.2.4.204":     {native: true}, // JPIP HTJ2K
-	"1.2.840.10008.1.2.4.205":     {native: true, deflated: true},
-	"1.2.840.10008.1.2.4.100":     {shared: true}, // MPEG-2
-	"1.2.840.10008.1.2.4.100.1":   {shared: true},
-	"1.2.840.10008.1.2.4.101":     {shared: true},
-	"1.2.840.10008.1.2.4.101.1":   {shared: true},
-	"1.2.840.10008.1.2.4.102":     {shared: true}, // MPEG-4 AVC
-	"1.2.840.10008.1.2.4.102.1":   {shared: true},
-	"1.2.840.10008.1.2.4.103":     {shared: true},
-	"1.2.840.10008.1.2.4.103.1":   {shared: true},
-	"1.2.840.10008.1.2.4.104":     {shared: true},
-	"1.2.840.10008.1.2.4.104.1":   {shared: true},
-	"1.2.840.10008.1.2.4.105":     {shared: true},
-	"1.2.840.10008.1.2.4.105.1":   {shared: true},
-	"1.2.840.10008.1.2.4.106":     {shared: true},
-	"1.2.840.10008.1.2.4.106.1":   {shared: true},
-	"1.2.840.10008.1.2.4.107":     {shared: true}, // HEVC
-	"1.2.840.10008.1.2.4.108":     {shared: true},
+	ImplicitLE:                  {implicit: true, native: true},
+	ExplicitLE:                  {native: true},
+	ExplicitBE:                  {big: true, native: true},
+	DeflatedLE:                  {deflated: true, native: true},
+	"1.2.840.113619.5.2":        {implicit: true, native: true}, // GE private: implicit little endian, pixels big endian
+	"1.2.840.10008.1.20":        {implicit: true, native: true}, // Papyrus 3, retired
+	"1.2.840.10008.1.2.4.92":    {shared: true},                 // JPEG 2000 part 2 multi-component
+	"1.2.840.10008.1.2.4.93":    {shared: true},
+	"1.2.840.10008.1.2.4.94":    {native: true}, // JPIP: the pixels are elsewhere
+	"1.2.840.10008.1.2.4.95":    {native: true, deflated: true},
+	"1.2.840.10008.1.2.4.204":   {native: true}, // JPIP HTJ2K
+	"1.2.840.10008.1.2.4.205":   {native: true, deflated: true},
+	"1.2.840.10008.1.2.4.100":   {shared: true}, // MPEG-2
+	"1.2.840.10008.1.2.4.100.1": {shared: true},
+	"1.2.840.10008.1.2.4.101":   {shared: true},
+	"1.2.840.10008.1.2.4.101.1": {shared: true},
+	"1.2.840.10008.1.2.4.102":   {shared: true}, // MPEG-4 AVC
+	"1.2.840.10008.1.2.4.102.1": {shared: true},
+	"1.2.840.10008.1.2.4.103":   {shared: true},
+	"1.2.840.10008.1.2.4.103.1": {shared: true},
+	"1.2.840.10008.1.2.4.104":   {shared: true},
+	"1.2.840.10008.1.2.4.104.1": {shared: true},
+	"1.2.840.10008.1.2.4.105":   {shared: true},
+	"1.2.840.10008.1.2.4.105.1": {shared: true},
+	"1.2.840.10008.1.2.4.106":   {shared: true},
+	"1.2.840.10008.1.2.4.106.1": {shared: true},
+	"1.2.840.10008.1.2.4.107":   {shared: true}, // HEVC
+	"1.2.840.10008.1.2.4.108":   {shared: true},
 }
 
 // Native tells whether the transfer syntax keeps pixels uncompressed and without fragments.

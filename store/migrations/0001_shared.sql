@@ -29,16 +29,25 @@ CREATE TABLE centres (
   name   TEXT NOT NULL,
   UNIQUE (county, kind)
 );
+-- One row that moves with every change of the three tables above, so that a cached picture of them knows its age.
+CREATE TABLE directory_version (
+  one     INTEGER PRIMARY KEY,
+  version BIGINT NOT NULL
+);
+INSERT INTO directory_version (one, version) VALUES (1, 1);
 CREATE TABLE patients (
   id            TEXT PRIMARY KEY,
+  person        TEXT NOT NULL,            -- smallest patient id of those a person declared to be the same; else the id
   name          TEXT NOT NULL,
+  name_key      TEXT NOT NULL DEFAULT '', -- the name without width, space and case, for comparing
   latin         TEXT NOT NULL DEFAULT '',
   birth_date    TEXT NOT NULL DEFAULT '', -- YYYY-MM-DD
   sex           TEXT NOT NULL DEFAULT '',
   id_sealed     TEXT NOT NULL DEFAULT '', -- national identity number, AES-256-GCM, base64
   created_at    BIGINT NOT NULL
 );
-CREATE INDEX patients_demographics ON patients (name, birth_date, sex);
+CREATE INDEX patients_demographics ON patients (name_key, birth_date, sex);
+CREATE INDEX patients_person ON patients (person);
 -- A value is the sender's own number for system "local:<institution>", or an HMAC for system "cn-id".
 CREATE TABLE patient_identifiers (
   system     TEXT NOT NULL,
@@ -54,10 +63,12 @@ CREATE TABLE patient_links (
   reason     TEXT NOT NULL,
   state      TEXT NOT NULL DEFAULT 'open', -- open same different
   decided_by TEXT NOT NULL DEFAULT '',
+  decided_at BIGINT NOT NULL DEFAULT 0,
   created_at BIGINT NOT NULL,
   PRIMARY KEY (patient_id, other_id)
 );
 CREATE INDEX patient_links_other ON patient_links (other_id);
+CREATE INDEX patient_links_open ON patient_links (created_at) WHERE state = 'open';
 -- A treatment relationship: the patient is at this institution now.
 CREATE TABLE encounters (
   id             TEXT PRIMARY KEY,
@@ -77,6 +88,16 @@ CREATE TABLE consent_withdrawals (
   restored_at  BIGINT NOT NULL DEFAULT 0,
   PRIMARY KEY (patient_id, withdrawn_at)
 );
+-- Two views for ScopeSQL. They follow persons across linked patients, and no column of theirs has the name of a
+-- table's column, so that an unqualified outer column cannot be captured inside the subquery.
+CREATE VIEW scope_encounters AS
+  SELECT same.id AS scope_patient, e.institution_id AS scope_institution, e.expires_at AS scope_expires
+  FROM encounters e JOIN patients here ON here.id = e.patient_id JOIN patients same ON same.person = here.person
+  WHERE e.closed_at = 0;
+CREATE VIEW scope_withdrawals AS
+  SELECT same.id AS scope_patient
+  FROM consent_withdrawals w JOIN patients here ON here.id = w.patient_id JOIN patients same ON same.person = here.person
+  WHERE w.restored_at = 0;
 -- What other institutions may recognise: written by reading when a report is signed, read by authz.
 CREATE TABLE results (
   id             TEXT PRIMARY KEY,
@@ -102,6 +123,7 @@ CREATE TABLE results (
   signed_at      BIGINT NOT NULL DEFAULT 0
 );
 CREATE INDEX results_patient ON results (patient_id, performed_at);
+CREATE INDEX results_case ON results (case_id);
 -- The event table: gapless seq in commit order, each row chained to the one before by its hash.
 CREATE TABLE events (
   seq            BIGINT PRIMARY KEY,
@@ -119,7 +141,7 @@ CREATE TABLE events (
   outcome        TEXT NOT NULL,
   rule           TEXT NOT NULL,
   detail         TEXT NOT NULL,            -- JSON object of texts
-  hash           TEXT NOT NULL             -- hex SHA-256 of (previous hash, this row)
+  hash           TEXT NOT NULL             -- hex SHA-256 of (previous hash, this row): store/chain.go
 );
 CREATE INDEX events_patient ON events (patient_id, seq);
 CREATE INDEX events_institution ON events (institution_id, seq);

@@ -944,7 +944,9 @@ type FetchInstanceRequest struct {
 	state      protoimpl.MessageState `protogen:"open.v1"`
 	InstanceId string                 `protobuf:"bytes,1,opt,name=instance_id,json=instanceId,proto3" json:"instance_id,omitempty"`
 	// Continue from here.
-	Offset        int64 `protobuf:"varint,2,opt,name=offset,proto3" json:"offset,omitempty"`
+	Offset int64 `protobuf:"varint,2,opt,name=offset,proto3" json:"offset,omitempty"`
+	// Only this frame, counted from 1, as it is encoded in the object; 0: the whole object.
+	Frame         int32 `protobuf:"varint,3,opt,name=frame,proto3" json:"frame,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -989,6 +991,13 @@ func (x *FetchInstanceRequest) GetInstanceId() string {
 func (x *FetchInstanceRequest) GetOffset() int64 {
 	if x != nil {
 		return x.Offset
+	}
+	return 0
+}
+
+func (x *FetchInstanceRequest) GetFrame() int32 {
+	if x != nil {
+		return x.Frame
 	}
 	return 0
 }
@@ -1470,11 +1479,12 @@ const file_lianzhen_v1_imaging_proto_rawDesc = "" +
 	"\x06sha256\x18\v \x01(\tR\x06sha256\"H\n" +
 	"\x1aGetInstanceMetadataRequest\x12*\n" +
 	"\vinstance_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\n" +
-	"instanceId\"c\n" +
+	"instanceId\"\x82\x01\n" +
 	"\x14FetchInstanceRequest\x12*\n" +
 	"\vinstance_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\n" +
 	"instanceId\x12\x1f\n" +
-	"\x06offset\x18\x02 \x01(\x03B\a\xbaH\x04\"\x02(\x00R\x06offset\"9\n" +
+	"\x06offset\x18\x02 \x01(\x03B\a\xbaH\x04\"\x02(\x00R\x06offset\x12\x1d\n" +
+	"\x05frame\x18\x03 \x01(\x05B\a\xbaH\x04\x1a\x02(\x00R\x05frame\"9\n" +
 	"\x11FetchStudyRequest\x12$\n" +
 	"\bstudy_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\astudyId\"N\n" +
 	"\x05Chunk\x121\n" +

@@ -1,0 +1,88 @@
+// Centre: what the imaging centre is made of.
+
+package imaging
+
+import (
+	"cmp"
+	"context"
+	"time"
+
+	"github.com/lianzhen/lianzhen/codec/dicom"
+	"github.com/lianzhen/lianzhen/reading"
+	"github.com/lianzhen/lianzhen/record"
+	"github.com/lianzhen/lianzhen/store"
+)
+
+// Options of a Centre; a zero field takes its default.
+type Options struct {
+	Quiet           time.Duration  // a study with nothing new for so long is complete; default 2 minutes
+	MaxObject       int64          // bytes of one object; default 16 GiB
+	MaxQuarantine   int64          // bytes kept of an object that is refused; larger ones are noted only; default 256 MiB
+	QuarantineQuota int            // unresolved objects kept for one institution; default 10 000
+	Zone            *time.Location // of study dates without an offset; default China Standard Time
+	Limits          dicom.Limits
+	Pack            store.PackOptions
+}
+
+func (o Options) withDefaults() Options {
+	o.Quiet = cmp.Or(o.Quiet, 2*time.Minute)
+	o.MaxObject = cmp.Or(o.MaxObject, 16<<30)
+	o.MaxQuarantine = cmp.Or(o.MaxQuarantine, 256<<20)
+	o.QuarantineQuota = cmp.Or(o.QuarantineQuota, 10_000)
+	if o.Zone == nil {
+		o.Zone = time.FixedZone("CST", 8*60*60)
+	}
+	return o
+}
+
+// Centre takes, keeps and finds imaging studies.
+type Centre struct {
+	db     *store.DB
+	blobs  store.Blobs
+	spool  *store.Spool
+	room   *reading.Room
+	packer *store.Packer[*arrival]
+	reads  *readNotes
+	opt    Options
+}
+
+// New makes a Centre over its stores. Close it before them.
+func New(db *store.DB, blobs store.Blobs, spool *store.Spool, room *reading.Room, opt Options) *Centre {
+	c := &Centre{db: db, blobs: blobs, spool: spool, room: room, opt: opt.withDefaults(), reads: newReadNotes(db)}
+	c.opt.Pack.NewKey = c.packKey
+	c.packer = store.NewPacker(blobs, c.opt.Pack, c.commitPack)
+	return c
+}
+
+// Close waits for the objects under way.
+func (c *Centre) Close(ctx context.Context) error { return c.packer.Close(ctx) }
+
+func (c *Centre) packKey(group string) string { return group + "/" + record.NewID(c.db.Now()) + ".tar" }
+
+// site is the sender's place in the region: whose object it is, and who reads it.
+type site struct {
+	institution record.InstitutionID
+	centre      store.Centre
+}
+
+// siteOf says where objects of the caller belong.
+func (c *Centre) siteOf(ctx context.Context, s record.Scope) (site, error) {
+	inst := s.Actor.Institution
+	if !s.Reaches(inst) {
+		return site{}, record.Errorf(record.Denied, "not permitted to send for institution %s", inst)
+	}
+	g, err := c.db.Graph(ctx)
+	if err != nil {
+		return site{}, err
+	}
+	centre, ok := g.CentreFor(inst, record.Imaging)
+	if !ok {
+		return site{}, record.Errorf(record.Precondition, "no imaging centre reads for institution %s", inst)
+	}
+	return site{inst, centre}, nil
+}
+
+// group is the place of a study's blobs: <bucket>/<institution>/<study UID>.
+func (p site) group(studyUID dicom.UID) string {
+	return p.centre.Bucket + "/" + string(p.institution) + "/" + string(studyUID)
+}

@@ -1,0 +1,114 @@
+// Names as people look them up: 王小明, 王, 小明, wang, wang xiao, wxm, and the patterns of PS3.4 C.2.2.2.4.
+
+package imaging
+
+import (
+	"encoding/hex"
+	"slices"
+	"strings"
+
+	"github.com/mozillazg/go-pinyin"
+	"golang.org/x/text/width"
+)
+
+// Short beginnings of Latin names, and single Chinese characters, have a token of their own: they are what is typed
+// most and what matches most, and an exact token is answered in order of date without a sort.
+const shortPrefix = 6
+
+func fold(s string) string { return strings.ToLower(width.Fold.String(s)) }
+
+// nameKey is the folded text that patterns are compared with.
+func nameKey(name, latin string) string {
+	k := fold(name)
+	if l := fold(latin); l != k && l != "" {
+		k += "^" + l
+	}
+	if p := pinyinOf(name); p != "" {
+		k += "^" + p
+	}
+	return k
+}
+
+// nameTokens lists what a study is found under by its patient's name.
+func nameTokens(name, latin string) []string {
+	var out []string
+	n := []rune(fold(name))
+	if isChinese(n) {
+		for i := range n {
+			out = append(out, exact(string(n[i:i+1])), ranged(string(n[i:])))
+		}
+		if p := pinyinOf(name); p != "" {
+			out = append(out, latinTokens(p)...)
+			out = append(out, ranged(initials(name)))
+		}
+	} else {
+		out = append(out, latinTokens(string(n))...)
+	}
+	if l := fold(latin); l != "" {
+		out = append(out, latinTokens(l)...)
+		out = append(out, latinTokens(strings.ReplaceAll(l, " ", ""))...)
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+func latinTokens(s string) []string {
+	out := []string{ranged(s)}
+	r := []rune(s)
+	for i := 1; i <= min(shortPrefix, len(r)); i++ {
+		out = append(out, exact(string(r[:i])))
+	}
+	for _, part := range strings.Fields(s)[min(1, len(strings.Fields(s))):] {
+		out = append(out, ranged(part))
+	}
+	return out
+}
+
+// Tokens are hexadecimal UTF-8 behind one letter for their sort.
+func exact(s string) string  { return "e" + hex.EncodeToString([]byte(s)) }
+func ranged(s string) string { return "r" + hex.EncodeToString([]byte(s)) }
+
+// nameQuery is a pattern made ready for the index: the range [lo, hi) of tokens that can match, and where the tokens do
+// not say all, a LIKE pattern over nameKey. like is empty when the tokens decide.
+type nameQuery struct{ lo, hi, like string }
+
+// parseName reads a pattern: * any text, ? one character; without them it is a prefix of the name or one of its parts.
+func parseName(pattern string) nameQuery {
+	p := strings.TrimRight(fold(strings.TrimSpace(pattern)), "*")
+	p = strings.Join(strings.FieldsFunc(p, func(r rune) bool { return r == '^' || r == ' ' || r == '=' }), " ")
+	lead := strings.HasPrefix(p, "*")
+	literal, _, wild := strings.Cut(strings.TrimLeft(p, "*"), "*")
+	if i := strings.IndexByte(literal, '?'); i >= 0 {
+		literal, wild = literal[:i], true
+	}
+	var q nameQuery
+	r := []rune(literal)
+	switch {
+	case literal == "":
+	case isChinese(r) && len(r) == 1, !isChinese(r) && len(r) <= shortPrefix && !lead:
+		q.lo = exact(literal)
+		q.hi = q.lo
+	case lead && !isChinese(r): // the tails of Latin names have no tokens
+	default:
+		q.lo = ranged(literal)
+		q.hi = q.lo + "g" // behind every continuation: hexadecimal digits end with f
+	}
+	if wild || lead || q.lo == "" && p != "" {
+		q.like = "%" + strings.NewReplacer(`\`, `\\`, "%", `\%`, "_", `\_`, "*", "%", "?", "_").Replace(p) + "%"
+	}
+	return q
+}
+
+func isChinese(r []rune) bool { return len(r) > 0 && r[0] >= 0x2E80 }
+
+var pinyinArgs = pinyin.NewArgs()
+
+func pinyinOf(name string) string { return strings.Join(pinyin.LazyPinyin(name, pinyinArgs), "") }
+
+func initials(name string) string {
+	var b strings.Builder
+	for _, s := range pinyin.LazyPinyin(name, pinyinArgs) {
+		b.WriteByte(s[0])
+	}
+	return b.String()
+}

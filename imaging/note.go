@@ -1,0 +1,58 @@
+// Reads of patient data are noted before they are answered. A viewer that fetches the 200 slices of a study one by one
+// reads one study: the same caller, study and act within a minute are one event.
+
+package imaging
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/lianzhen/lianzhen/record"
+	"github.com/lianzhen/lianzhen/store"
+)
+
+const (
+	noteEvery = time.Minute
+	notesKept = 10_000
+)
+
+type readKey struct {
+	actor   string
+	purpose record.Purpose
+	act     string
+	object  string
+}
+
+type readNotes struct {
+	db   *store.DB
+	mu   sync.Mutex
+	seen map[readKey]time.Time
+}
+
+func newReadNotes(db *store.DB) *readNotes {
+	return &readNotes{db: db, seen: map[readKey]time.Time{}}
+}
+
+// note writes the event, durable when it returns, unless the same was written within the minute.
+func (n *readNotes) note(ctx context.Context, s record.Scope, e record.Event) error {
+	k := readKey{string(s.Actor.Kind) + ":" + s.Actor.ID + "@" + string(s.Actor.Institution), s.Purpose, e.Act, e.Object}
+	now := n.db.Now()
+	n.mu.Lock()
+	at, ok := n.seen[k]
+	n.mu.Unlock()
+	if ok && now.Sub(at) < noteEvery && s.Reason == "" {
+		return nil
+	}
+	e.Outcome = record.Success
+	if err := n.db.Note(ctx, e.By(s)); err != nil {
+		return err
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if len(n.seen) >= notesKept {
+		clear(n.seen)
+	}
+	n.seen[k] = now
+	return nil
+}

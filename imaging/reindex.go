@@ -1,0 +1,223 @@
+// Reindex: the index made again from the blobs alone.
+
+package imaging
+
+import (
+	"archive/tar"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"path"
+	"strings"
+
+	"github.com/lianzhen/lianzhen/codec/dicom"
+	"github.com/lianzhen/lianzhen/record"
+	"github.com/lianzhen/lianzhen/store"
+)
+
+// Rebuilt counts what a reindex did.
+type Rebuilt struct {
+	Blobs, Instances, Repeated, Quarantined int
+	Problems                                []string // blobs that could not be read, with the reason
+}
+
+// studyState is what the blobs do not tell of a study.
+type studyState struct {
+	open, expected  int
+	priority, info  string
+	firstAt, lastAt int64
+}
+
+// Reindex empties the imaging index and fills it from every blob of the county's imaging buckets. What only rows knew
+// (priority, clinical information, whether the case was told) is kept where the rows are still there. Run it while no
+// server runs on the same database.
+func (c *Centre) Reindex(ctx context.Context, progress func(Rebuilt)) (Rebuilt, error) {
+	var out Rebuilt
+	before, err := c.studyStates(ctx)
+	if err != nil {
+		return out, err
+	}
+	if err := c.emptyIndex(ctx); err != nil {
+		return out, err
+	}
+	centres, err := c.db.Centres(ctx)
+	if err != nil {
+		return out, err
+	}
+	for _, centre := range centres {
+		if centre.Kind != record.Imaging {
+			continue
+		}
+		for b, err := range c.blobs.List(ctx, centre.Bucket+"/", "") {
+			if err != nil {
+				return out, fmt.Errorf("list blobs: %w", err)
+			}
+			out.Blobs++
+			if err := c.reindexBlob(ctx, centre, b, &out); err != nil {
+				if ctx.Err() != nil || record.KindOf(err) == record.Unavailable {
+					return out, err
+				}
+				out.Problems = append(out.Problems, b.Key+": "+err.Error())
+			}
+			if progress != nil {
+				progress(out)
+			}
+		}
+	}
+	return out, c.restoreStates(ctx, before)
+}
+
+func (c *Centre) studyStates(ctx context.Context) (map[record.ExamID]studyState, error) {
+	rows, err := c.db.Query(ctx, `SELECT id, open, expected, priority, clinical_info, first_at, last_at FROM studies`)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = rows.Close() }()
+	out := map[record.ExamID]studyState{}
+	for rows.Next() {
+		var id record.ExamID
+		var s studyState
+		if err := rows.Scan(&id, &s.open, &s.expected, &s.priority, &s.info, &s.firstAt, &s.lastAt); err != nil {
+			return nil, err
+		}
+		out[id] = s
+	}
+	return out, rows.Err()
+}
+
+func (c *Centre) restoreStates(ctx context.Context, before map[record.ExamID]studyState) error {
+	return c.db.Tx(ctx, func(tx *store.Tx) error {
+		for id, s := range before {
+			_, err := tx.Exec(ctx, `UPDATE studies SET open = $2, expected = $3, priority = $4, clinical_info = $5, first_at = $6, last_at = $7
+				WHERE id = $1`, string(id), s.open, s.expected, s.priority, s.info, s.firstAt, s.lastAt)
+			if err != nil {
+				return err
+			}
+		}
+		tx.Emit(record.Event{Act: "imaging.reindexed", Kind: "index", Object: "imaging", Outcome: record.Success}.By(system))
+		return nil
+	})
+}
+
+var derived = []string{"instance_metadata", "instances", "series", "study_names", "study_modalities", "studies"}
+
+func (c *Centre) emptyIndex(ctx context.Context) error {
+	return c.db.Tx(ctx, func(tx *store.Tx) error {
+		for _, t := range derived {
+			if _, err := tx.Exec(ctx, "DELETE FROM "+t); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// reindexBlob reads <bucket>/<institution>/<study>/<ulid>.{tar,dcm} or .../quarantine/<ulid>.bin.
+func (c *Centre) reindexBlob(ctx context.Context, centre store.Centre, b store.BlobInfo, out *Rebuilt) error {
+	p := strings.Split(b.Key, "/")
+	if len(p) != 4 {
+		return errors.New("not a key of the imaging centre")
+	}
+	r, _, err := c.blobs.Open(ctx, b.Key)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = r.Close() }()
+	in := &offsetReader{r: r}
+	place := site{record.InstitutionID(p[1]), centre}
+	switch {
+	case p[2] == "quarantine":
+		return c.reindexQuarantine(ctx, place, b, in, out)
+	case path.Ext(p[3]) == ".dcm":
+		a, err := c.arrivalOf(in, place, b)
+		if err != nil {
+			return err
+		}
+		return c.recommit(ctx, []packed{{Item: a, Key: b.Key, Length: a.size}}, out)
+	case path.Ext(p[3]) == ".tar":
+		return c.reindexPack(ctx, place, b, in, out)
+	}
+	return nil // another room's blob
+}
+
+func (c *Centre) reindexPack(ctx context.Context, place site, b store.BlobInfo, in *offsetReader, out *Rebuilt) error {
+	var items []packed
+	t := tar.NewReader(in)
+	for {
+		_, err := t.Next()
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			return err
+		}
+		at := in.n
+		a, err := c.arrivalOf(t, place, b)
+		if err != nil {
+			return err
+		}
+		items = append(items, packed{Item: a, Key: b.Key, Offset: at, Length: a.size})
+	}
+	if len(items) == 0 {
+		return nil
+	}
+	return c.recommit(ctx, items, out)
+}
+
+func (c *Centre) arrivalOf(r io.Reader, place site, b store.BlobInfo) (*arrival, error) {
+	sum := sha256.New()
+	in := &offsetReader{r: io.TeeReader(r, sum)}
+	o, err := dicom.Scan(in, dicom.Options{Limits: c.opt.Limits})
+	if err != nil {
+		return nil, err
+	}
+	a := &arrival{scope: system, site: place, facts: c.factsOf(o, place.institution, b.ModifiedAt), size: in.n, receivedAt: b.ModifiedAt}
+	a.sha256 = hex.EncodeToString(sum.Sum(nil))
+	a.id, a.study = instanceID(place.institution, a.facts.sop), studyID(place.institution, a.facts.study)
+	a.frames = frameTable(o)
+	a.meta, err = metadata(o)
+	return a, err
+}
+
+func (c *Centre) recommit(ctx context.Context, items []packed, out *Rebuilt) error {
+	for i, err := range c.commit(ctx, items) {
+		switch {
+		case err != nil:
+			return err
+		case items[i].Item.already:
+			out.Repeated++
+		default:
+			out.Instances++
+		}
+	}
+	return nil
+}
+
+func (c *Centre) reindexQuarantine(ctx context.Context, place site, b store.BlobInfo, in *offsetReader, out *Rebuilt) error {
+	sum := sha256.New()
+	if _, err := io.Copy(sum, in); err != nil {
+		return err
+	}
+	out.Quarantined++
+	return c.db.Tx(ctx, func(tx *store.Tx) error {
+		_, err := tx.Exec(ctx, `INSERT INTO quarantine (id, institution_id, reason, blob_key, size, sha256, received_at)
+			VALUES ($1,$2,$3,$4,$5,$6,$7) ON CONFLICT DO NOTHING`, strings.TrimSuffix(path.Base(b.Key), ".bin"),
+			string(place.institution), "found when the index was made again", b.Key, in.n, hex.EncodeToString(sum.Sum(nil)), record.Micros(b.ModifiedAt))
+		return err
+	})
+}
+
+// offsetReader counts what was read. It is no Seeker, so that archive/tar reads no byte ahead of an entry.
+type offsetReader struct {
+	r io.Reader
+	n int64
+}
+
+func (r *offsetReader) Read(b []byte) (int, error) {
+	n, err := r.r.Read(b)
+	r.n += int64(n)
+	return n, err
+}
