@@ -93,8 +93,11 @@ func (c *Centre) Accept(ctx context.Context, s record.Scope, src Source) (Stored
 	}, nil
 }
 
+// resumeFrom is the size from which the bytes of a broken upload are held: sending less again costs less than a file.
+const resumeFrom = 1 << 20
+
 func resumeKey(src Source, i record.InstitutionID) string {
-	if !src.Resume || src.SHA256 == "" || src.Size < 0 {
+	if !src.Resume || src.SHA256 == "" || src.Size < resumeFrom {
 		return ""
 	}
 	return digestID("resume", i, dicom.UID(src.SHA256))

@@ -39,7 +39,7 @@ func nameTokens(name, latin string) []string {
 		}
 		if p := pinyinOf(name); p != "" {
 			out = append(out, latinTokens(p)...)
-			out = append(out, ranged(initials(name)))
+			out = append(out, latinTokens(initials(name))...)
 		}
 	} else {
 		out = append(out, latinTokens(string(n))...)
@@ -52,14 +52,20 @@ func nameTokens(name, latin string) []string {
 	return slices.Compact(out)
 }
 
+// latinTokens of a name and of each of its parts behind the first.
 func latinTokens(s string) []string {
-	out := []string{ranged(s)}
-	r := []rune(s)
-	for i := 1; i <= min(shortPrefix, len(r)); i++ {
-		out = append(out, exact(string(r[:i])))
-	}
-	for _, part := range strings.Fields(s)[min(1, len(strings.Fields(s))):] {
+	var out []string
+	parts := strings.Fields(s)
+	for i := range parts {
+		part := parts[i]
+		if i == 0 {
+			part = s
+		}
 		out = append(out, ranged(part))
+		r := []rune(part)
+		for n := 1; n <= min(shortPrefix, len(r)); n++ {
+			out = append(out, exact(string(r[:n])))
+		}
 	}
 	return out
 }
