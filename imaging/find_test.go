@@ -45,7 +45,8 @@ func TestStudiesAreFoundAsPeopleLookForThem(t *testing.T) {
 			{"by date", StudyQuery{From: "2026-03-05", To: "2026-03-05", Modalities: []string{"CT"}}, "P001"},
 			{"by another date", StudyQuery{From: "2026-03-06"}, ""},
 			{"by accession", StudyQuery{Accession: "A000021"}, "P002"},
-			{"name and modality", StudyQuery{Name: "w", Modalities: []string{"MR"}}, ""},
+			{"name and modality", StudyQuery{Name: "w", Modalities: []string{"MR"}}, "P_4%"},
+			{"name and another modality", StudyQuery{Name: "王", Modalities: []string{"MR"}}, ""},
 		}
 		for _, tc := range tests {
 			t.Run(tc.name, func(t *testing.T) {

@@ -22,6 +22,7 @@ type Options struct {
 // DB is the database: rows are concrete, there is no interface over them.
 type DB struct {
 	dialect dialect
+	url     string
 	write   *sql.DB // SQLite: exactly one connection
 	read    *sql.DB // SQLite: read-only connections; PostgreSQL: the same pool
 	now     record.Clock
@@ -62,7 +63,7 @@ func Open(ctx context.Context, url string, opt Options) (*DB, error) {
 	if opt.Now == nil {
 		opt.Now = time.Now
 	}
-	db := &DB{now: opt.Now, keys: opt.Keys, wake: newWake(), done: make(chan struct{})}
+	db := &DB{url: url, now: opt.Now, keys: opt.Keys, wake: newWake(), done: make(chan struct{})}
 	var err error
 	if db.dialect, err = dialectOf(url); err != nil {
 		return nil, err
@@ -114,7 +115,7 @@ func (db *DB) Ping(ctx context.Context) error {
 
 // Backup writes a consistent copy to path while the program runs (SQLite). PostgreSQL has its own tools.
 func (db *DB) Backup(ctx context.Context, path string) error {
-	return db.dialect.backup(ctx, db.read, path)
+	return db.dialect.backup(ctx, db.url, path)
 }
 
 const txTries = 6

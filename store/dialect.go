@@ -44,7 +44,7 @@ type dialect struct {
 	lock       func(ctx context.Context, tx *sql.Tx, names []string) error
 	notify     func(ctx context.Context, tx *sql.Tx, seq int64, directory bool) error
 	listen     func(ctx context.Context, url string, heard func(seq int64, directory bool))
-	backup     func(ctx context.Context, db *sql.DB, path string) error
+	backup     func(ctx context.Context, url, path string) error
 	migrating  []goose.ProviderOption
 }
 
@@ -81,7 +81,7 @@ var sqliteDialect = dialect{
 	open:   openSQLite,
 	lock:   func(context.Context, *sql.Tx, []string) error { return nil },
 	notify: func(context.Context, *sql.Tx, int64, bool) error { return nil },
-	listen: func(context.Context, string, func(int64, bool)) {},
+	listen: func(ctx context.Context, _ string, _ func(int64, bool)) { <-ctx.Done() },
 	backup: backupSQLite,
 }
 
@@ -126,7 +126,8 @@ func sqliteDSN(path, mode string, cacheKiB int) string {
 	return file.String() + "?" + q.Encode()
 }
 
-func backupSQLite(ctx context.Context, db *sql.DB, path string) error {
+// backupSQLite copies through a connection of its own, so that the writer goes on. query_only would forbid the copy.
+func backupSQLite(ctx context.Context, url, path string) error {
 	if _, err := os.Stat(path); err == nil {
 		return record.Errorf(record.Conflict, "backup: the file exists already")
 	}
@@ -134,8 +135,14 @@ func backupSQLite(ctx context.Context, db *sql.DB, path string) error {
 	if err := os.Remove(temp); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
+	dsn := sqliteDSN(strings.TrimPrefix(url, "sqlite:"), "rw", 16<<10)
+	db, err := sql.Open("sqlite", dsn)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = db.Close() }()
 	if _, err := db.ExecContext(ctx, `VACUUM INTO $1`, temp); err != nil {
-		return fmt.Errorf("backup: %w", errors.Join(Fault(err), os.Remove(temp)))
+		return fmt.Errorf("backup: %w", Fault(err))
 	}
 	if err := syncPath(temp); err != nil {
 		return fmt.Errorf("backup: %w", err)
@@ -161,7 +168,7 @@ func postgresDialect() (dialect, error) {
 		lock:       lockPostgres,
 		notify:     notifyPostgres,
 		listen:     listenPostgres,
-		backup: func(context.Context, *sql.DB, string) error {
+		backup: func(context.Context, string, string) error {
 			return record.Errorf(record.Precondition, "backup: use pg_dump or pg_basebackup for PostgreSQL")
 		},
 		migrating: []goose.ProviderOption{goose.WithSessionLocker(locker)},

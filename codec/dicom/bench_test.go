@@ -2,6 +2,8 @@ package dicom_test
 
 import (
 	"bytes"
+	"io"
+	"runtime"
 	"testing"
 
 	"github.com/lianzhen/lianzhen/codec/dicom"
@@ -75,5 +77,31 @@ func BenchmarkLibrary(b *testing.B) {
 		if _, err := obj.Header.Library(); err != nil {
 			b.Fatal(err)
 		}
+	}
+}
+
+// TestLargeStreamsThroughScan sends a loop of 547 MB from phantom to Scan: neither holds more than a frame of it.
+func TestLargeStreamsThroughScan(t *testing.T) {
+	if testing.Short() {
+		t.Skip("547 MB")
+	}
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	r, w := io.Pipe()
+	go func() { w.CloseWithError(phantom.Large(w, 380)) }()
+	obj, err := dicom.Scan(r, dicom.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if obj.Pixels.NumFrames != 380 || obj.Pixels.Length != 380*800*600*3 {
+		t.Error(obj.Pixels)
+	}
+	last := obj.Pixels.Frame(379)
+	if len(last) != 1 || last[0].Offset+last[0].Length != obj.Size {
+		t.Error("last frame", last, "size", obj.Size)
+	}
+	runtime.ReadMemStats(&after)
+	if used := after.TotalAlloc - before.TotalAlloc; used > 64<<20 { // 380 tables of noise make most of it
+		t.Error(used, "bytes allocated")
 	}
 }

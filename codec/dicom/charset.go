@@ -66,18 +66,26 @@ var terms = []term{
 	{"UTF8", utf, setASCII, setNone},
 }
 
+// A Specific Character Set longer than this is nonsense, and reading all of it would cost time.
+const (
+	maxTermBytes = 512
+	maxTerms     = 16
+)
+
+// spelling takes out of a defined term what senders vary.
+var spelling = strings.NewReplacer(" ", "", "_", "", "-", "")
+
 // newCharset reads a Specific Character Set. Unknown terms count as the default repertoire.
 func newCharset(value []byte, warn func(string)) *charset {
-	names := strings.Split(trimmed(value), `\`)
+	names := strings.SplitN(trimmed(value[:min(len(value), maxTermBytes)]), `\`, maxTerms)
 	first, known := findTerm(names[0])
-	c := &charset{family: first.family, g0: first.g0, g1: first.g1, named: trimmed(value) != ""}
+	c := &charset{family: first.family, g0: first.g0, g1: first.g1}
 	for _, name := range names[1:] {
 		_, ok := findTerm(name)
 		known = known && ok
 	}
 	if !known {
 		warn("an unknown Specific Character Set was read as the default repertoire")
-		c.named = false
 	}
 	if len(names) > 1 && c.family != latin {
 		warn("Specific Character Set has more values than its first allows")
@@ -86,7 +94,7 @@ func newCharset(value []byte, warn func(string)) *charset {
 }
 
 func findTerm(name string) (term, bool) {
-	name = strings.NewReplacer(" ", "", "_", "", "-", "").Replace(strings.ToUpper(strings.TrimSpace(name)))
+	name = spelling.Replace(strings.ToUpper(strings.TrimSpace(name)))
 	name, iso := strings.CutPrefix(name, "ISO2022IR")
 	if !iso {
 		name = strings.TrimPrefix(name, "ISOIR")

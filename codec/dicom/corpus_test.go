@@ -117,3 +117,28 @@ func dumped(dump, name string) string {
 	}
 	return " (dcmdump reads it)"
 }
+
+// TestCorpusCutsAreRefused cuts every image of the corpus at fifty places up to the end of its pixel data.
+func TestCorpusCutsAreRefused(t *testing.T) {
+	images, cuts := 0, 0
+	eachSample(t, func(name string, raw []byte) {
+		obj, err := Scan(bytes.NewReader(raw), Options{})
+		if err != nil || obj.Pixels == nil {
+			return
+		}
+		images++
+		end := len(raw)
+		if !obj.Deflated {
+			end = int(obj.Pixels.Offset + obj.Pixels.Length)
+		} else {
+			end -= gzipTrailer
+		}
+		for cut := end - 1; cut > 0; cut -= end/50 + 1 {
+			cuts++
+			if _, err := Scan(bytes.NewReader(raw[:cut]), Options{}); err == nil {
+				t.Errorf("%s cut at %d of %d is accepted", name, cut, end)
+			}
+		}
+	})
+	t.Log(images, "images", cuts, "cuts")
+}

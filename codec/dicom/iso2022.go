@@ -61,6 +61,7 @@ type reader2022 struct {
 	start  *charset
 	person bool
 	g0, g1 *codeSet
+	code   []byte
 	out    strings.Builder
 }
 
@@ -113,22 +114,35 @@ func (r *reader2022) one(set *codeSet, c byte, otherwise rune) {
 	r.out.WriteRune(otherwise)
 }
 
-// pair decodes a double-byte character whose second byte is at least low.
+// pair decodes the double-byte characters that stand first in b, whose second bytes are at least low.
 func (r *reader2022) pair(set *codeSet, b []byte, low byte) int {
-	if len(b) < 2 || b[1] < low || b[1] == 0x7F {
+	n := 0
+	r.code = r.code[:0]
+	for ; n+1 < len(b) && set.leads(b[n]) && b[n+1] >= low && b[n+1] != 0x7F; n += 2 {
+		second := b[n+1]
+		if !set.loose {
+			second |= 0x80
+		}
+		r.code = append(append(r.code, set.prefix...), b[n]|0x80, second)
+	}
+	if n == 0 {
 		r.out.WriteRune(utf8.RuneError)
 		return 1
 	}
-	code := append(bytes.Clone(set.prefix), b[0]|0x80, b[1])
-	if !set.loose {
-		code[len(code)-1] |= 0x80
-	}
-	s, err := set.double.NewDecoder().Bytes(code)
+	s, err := set.double.NewDecoder().Bytes(r.code)
 	if err != nil {
 		s = []byte("\uFFFD")
 	}
 	r.out.Write(s)
-	return 2
+	return n
+}
+
+// leads tells whether a byte can begin a character of the set: in G0 (kanji) one below 80, in G1 one above.
+func (c *codeSet) leads(b byte) bool {
+	if c == setKanji || c == setKanjiSup {
+		return b > ' ' && b < 0x7F
+	}
+	return b >= utf8.RuneSelf
 }
 
 func (r *reader2022) escape(b []byte) int {

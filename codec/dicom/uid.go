@@ -7,15 +7,15 @@ type UID string
 
 // Transfer syntaxes that the code names (PS3.5 annex A).
 const (
-	ImplicitLE    UID = "1.2.840.10008.1.2"
-	ExplicitLE    UID = "1.2.840.10008.1.2.1"
-	DeflatedLE    UID = "1.2.840.10008.1.2.1.99"
-	ExplicitBE    UID = "1.2.840.10008.1.2.2"
-	JPEGBaseline  UID = "1.2.840.10008.1.2.4.50"
-	JPEGLossless  UID = "1.2.840.10008.1.2.4.70"
-	JPEGLSLossles UID = "1.2.840.10008.1.2.4.80"
-	JPEG2000      UID = "1.2.840.10008.1.2.4.90"
-	RLELossless   UID = "1.2.840.10008.1.2.5"
+	ImplicitLE     UID = "1.2.840.10008.1.2"
+	ExplicitLE     UID = "1.2.840.10008.1.2.1"
+	DeflatedLE     UID = "1.2.840.10008.1.2.1.99"
+	ExplicitBE     UID = "1.2.840.10008.1.2.2"
+	JPEGBaseline   UID = "1.2.840.10008.1.2.4.50"
+	JPEGLossless   UID = "1.2.840.10008.1.2.4.70"
+	JPEGLSLossless UID = "1.2.840.10008.1.2.4.80"
+	JPEG2000       UID = "1.2.840.10008.1.2.4.90"
+	RLELossless    UID = "1.2.840.10008.1.2.5"
 )
 
 // coding is how a transfer syntax writes the data set and its pixel data.

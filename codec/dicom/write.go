@@ -26,7 +26,7 @@ type Encoder struct {
 
 // Names under which we are known in group 2 (PS3.7 §D.3.3.2).
 const (
-	ImplementationUID  UID = "2.25.292807341830247231458093281726450311477"
+	ImplementationUID  UID = "2.25.40897556902345292477271135537175848895"
 	ImplementationName     = "LIANZHEN"
 )
 

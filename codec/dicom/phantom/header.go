@@ -20,6 +20,9 @@ type header struct {
 const idNumbers = "2.16.156.10011.1.3"
 
 func (s Spec) write(w io.Writer, n int) error {
+	if s.Syntax != dicom.ExplicitLE && s.Syntax != dicom.ImplicitLE {
+		return fmt.Errorf("phantom: no transfer syntax %s", s.Syntax)
+	}
 	h := &header{dicom.NewEncoder(s.Syntax, s.Charset), s, kinds[s.Kind], n}
 	h.common()
 	h.patient()

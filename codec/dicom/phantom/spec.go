@@ -44,15 +44,15 @@ type Spec struct {
 	Physician   string    // referring
 	At          time.Time // of the study; local time of the device
 
-	Charset string // ISO_IR 192 (default) or GB18030
-	Syntax  dicom.UID
+	Charset string    // ISO_IR 192 (default) or GB18030
+	Syntax  dicom.UID // explicit (default) or implicit little endian
 
 	Count         int // slices or frames; one for DR
 	Rows, Columns int
 	Gray          bool // ultrasound in MONOCHROME2 instead of RGB
 }
 
-// UIDs of the study; those of the instances follow from the same seed.
+// StudyUID is the identifier of the study; like all of them it follows from kind and seed.
 func (s Spec) StudyUID() dicom.UID { return s.uid("study", 0) }
 
 // SeriesUID is the identifier of the study's only series.

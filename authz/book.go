@@ -1,0 +1,204 @@
+// The Book of accounts: who people, programs and devices are, and who may change that.
+
+package authz
+
+import (
+	"context"
+	"crypto/sha256"
+	"database/sql"
+	"encoding/hex"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/lianzhen/lianzhen/record"
+	"github.com/lianzhen/lianzhen/store"
+)
+
+// Book keeps accounts: users with roles, sessions, API keys, certificates, devices.
+type Book struct {
+	db     *store.DB
+	keys   *store.Keys
+	hasher *hasher
+	recent recent
+}
+
+// NewBook returns the Book in db. keys hides the logins of failed sign-ins; without it they are hashed only.
+func NewBook(db *store.DB, keys *store.Keys) *Book {
+	return &Book{db: db, keys: keys, hasher: newHasher()}
+}
+
+// usersLock makes changes of accounts follow each other, so that what they check stays true.
+const usersLock = "authz.users"
+
+// cacheFor is how long a credential is believed without looking: revocation reaches every gateway within it.
+const cacheFor = time.Second
+
+// recent remembers callers for a moment, by the hash of their credential.
+type recent struct {
+	mu      sync.Mutex
+	callers map[credential]seen
+}
+
+type credential [sha256.Size]byte
+
+type seen struct {
+	caller Caller
+	at     time.Time
+}
+
+const recentMost = 20000
+
+func credentialOf(kind, text string) credential { return sha256.Sum256([]byte(kind + "\x00" + text)) }
+
+func (r *recent) get(c credential, now time.Time) (Caller, bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	s, ok := r.callers[c]
+	age := now.Sub(s.at)
+	return s.caller, ok && age >= 0 && age < cacheFor
+}
+
+func (r *recent) put(c credential, caller Caller, at time.Time) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.callers == nil || len(r.callers) >= recentMost {
+		r.callers = make(map[credential]seen)
+	}
+	r.callers[c] = seen{caller, at}
+}
+
+func (r *recent) forget() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.callers = nil
+}
+
+// caller answers from memory, or loads and remembers. The time is taken before loading, so that an answer read just
+// before a revocation is not believed for longer than any other.
+func (b *Book) caller(c credential, load func(now time.Time) (Caller, error)) (Caller, error) {
+	now := b.db.Now()
+	if caller, ok := b.recent.get(c, now); ok {
+		return caller, nil
+	}
+	caller, err := load(now)
+	if err == nil {
+		b.recent.put(c, caller, now)
+	}
+	return caller, err
+}
+
+// change runs a transaction of s over accounts, one after the other, and forgets what was remembered of callers.
+func (b *Book) change(ctx context.Context, s record.Scope, fn func(tx *store.Tx) error) error {
+	defer b.recent.forget()
+	return b.db.Tx(ctx, func(tx *store.Tx) error {
+		tx.As(s)
+		if err := tx.Lock(ctx, usersLock); err != nil {
+			return err
+		}
+		return fn(tx)
+	})
+}
+
+// grantable is which roles each administrator may give to others, at the institutions of his scope.
+var grantable = map[string][]string{
+	InstitutionAdmin: {Technician, Clinician, Reader, Reviewer, CentreAdmin},
+	CommunityAdmin:   {Technician, Clinician, Reader, Reviewer, CentreAdmin, InstitutionAdmin},
+	PlatformAdmin:    {InstitutionAdmin, CommunityAdmin, CentreAdmin, Supervisor, PlatformAdmin, SecurityAdmin, AuditAdmin},
+}
+
+// Grantable lists the roles that somebody with the given roles may give to others.
+func Grantable(roles []string) []string {
+	var out []string
+	for _, r := range roles {
+		out = append(out, grantable[r]...)
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+// mayGrant are the roles that the actor of s may give and take, looked up now: a scope may be older than a revocation.
+// The program itself may give any.
+func mayGrant(ctx context.Context, tx *store.Tx, s record.Scope) ([]string, error) {
+	switch s.Actor.Kind {
+	case record.ActorSystem:
+		return Roles(), nil
+	case record.ActorUser:
+		roles, err := collect(ctx, tx, `SELECT r.role FROM user_roles r JOIN users u ON u.id = r.user_id
+			WHERE r.user_id = $1 AND r.institution_id = $2 AND u.active = 1`,
+			[]any{s.Actor.ID, string(s.Actor.Institution)}, func(r *string) []any { return []any{r} })
+		return Grantable(roles), err
+	}
+	return nil, nil
+}
+
+// manages refuses actors that are no people, and institutions outside the scope, as if they did not exist.
+func manages(s record.Scope, institution record.InstitutionID) error {
+	if s.Actor.Kind != record.ActorUser && s.Actor.Kind != record.ActorSystem {
+		return record.Errorf(record.Denied, "not permitted: accounts are managed by people")
+	}
+	if !record.ValidID(string(institution)) {
+		return record.Errorf(record.Invalid, "the institution's id is not valid")
+	}
+	if !s.Reaches(institution) {
+		return record.Errorf(record.NotFound, "institution %s", institution)
+	}
+	return nil
+}
+
+// checkName refuses names that are no single line of bounded length.
+func checkName(name string, most int) error {
+	if strings.TrimSpace(name) == "" || len([]rune(name)) > most || strings.ContainsFunc(name, func(r rune) bool { return r < ' ' || r == 0x7f }) {
+		return record.Errorf(record.Invalid, "name: want one line of 1 to %d characters", most)
+	}
+	return nil
+}
+
+// querier reads, inside a transaction or outside.
+type querier interface {
+	Query(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+	QueryRow(ctx context.Context, query string, args ...any) *store.Row
+}
+
+// collect reads all rows of a query.
+func collect[T any](ctx context.Context, q querier, query string, args []any, fields func(*T) []any) ([]T, error) {
+	rows, err := q.Query(ctx, query, args...)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = rows.Close() }()
+	var out []T
+	for rows.Next() {
+		var t T
+		if err := rows.Scan(fields(&t)...); err != nil {
+			return nil, err
+		}
+		out = append(out, t)
+	}
+	return out, rows.Err()
+}
+
+// pageOf bounds a page as store does.
+func pageOf(p store.Page) int {
+	if p.Limit <= 0 {
+		return 100
+	}
+	return min(p.Limit, 1000)
+}
+
+// nextOf is the id to go on after when the page was full.
+func nextOf[T any](list []T, limit int, id func(T) string) string {
+	if len(list) < limit {
+		return ""
+	}
+	return id(list[len(list)-1])
+}
+
+// oldEnough reports whether a moment that is written at most once a minute is to be written again.
+func oldEnough(last, now time.Time) bool { return now.Sub(last) >= time.Minute || now.Before(last) }
+
+func hexHash(text string) string {
+	sum := sha256.Sum256([]byte(text))
+	return hex.EncodeToString(sum[:])
+}

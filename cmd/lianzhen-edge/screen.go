@@ -1,0 +1,256 @@
+// What is shown: a line redrawn on a terminal, plain lines elsewhere, JSON for programs.
+
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"sort"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/mattn/go-isatty"
+
+	"github.com/lianzhen/lianzhen/edge"
+)
+
+const (
+	plainEvery = 10 * time.Second // between lines of progress where nothing can be redrawn
+	retryEvery = 5 * time.Second  // between complaints about the line
+	namedFiles = 20               // files named in the text; the JSON names more
+)
+
+// screen prints; its methods may be called from several goroutines.
+type screen struct {
+	words
+	out, err    io.Writer
+	quiet, json bool
+	code        int
+
+	mu        sync.Mutex
+	drawn     bool
+	plainAt   time.Time
+	retriedAt time.Time
+}
+
+func terminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	return ok && (isatty.IsTerminal(f.Fd()) || isatty.IsCygwinTerminal(f.Fd()))
+}
+
+// lines prints whole lines, over the redrawn one if there is one.
+func (s *screen) lines(to io.Writer, ls ...string) {
+	if s.drawn {
+		fmt.Fprint(s.err, "\r\x1b[K")
+		s.drawn = false
+	}
+	for _, l := range ls {
+		fmt.Fprintln(to, l)
+	}
+}
+
+func (s *screen) progress(p edge.Progress) {
+	if s.quiet || s.json {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if terminal(s.err) {
+		fmt.Fprint(s.err, "\r\x1b[K"+s.moment(p))
+		s.drawn = true
+		return
+	}
+	now := time.Now()
+	if s.plainAt.IsZero() {
+		s.plainAt = now // a short run says nothing
+	}
+	if now.Sub(s.plainAt) >= plainEvery {
+		s.plainAt = now
+		fmt.Fprintln(s.err, s.moment(p))
+	}
+}
+
+func (s *screen) moment(p edge.Progress) string {
+	if p.Listing || p.Studies == 0 {
+		return s.say("listing", p.Objects)
+	}
+	l := s.say("sending", p.ObjectsDone, p.Objects, p.StudiesDone, p.Studies, size(float64(p.BytesDone)), size(float64(p.Bytes)), size(p.Rate))
+	if p.ETA > 0 {
+		l += s.say("eta", p.ETA)
+	}
+	if p.Study != "" {
+		l += s.say("study", p.Study[max(0, len(p.Study)-8):], p.StudyDone, p.StudyObjects)
+	}
+	return l
+}
+
+func (s *screen) retry(err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if now := time.Now(); now.Sub(s.retriedAt) >= retryEvery {
+		s.retriedAt = now
+		s.lines(s.err, s.say("retry", err))
+	}
+}
+
+func (s *screen) receipt(r *edge.Receipt) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.json:
+		s.encode(struct {
+			Type string `json:"type"`
+			*edge.Receipt
+			File string `json:"receipt,omitempty"`
+		}{"receipt", r, r.Path})
+	case !s.quiet || r.Problem != "" || !r.Complete():
+		s.lines(s.out, s.receiptText(r)...)
+	}
+}
+
+func (s *screen) receiptText(r *edge.Receipt) []string {
+	how := "complete"
+	switch {
+	case r.Failed > 0 || r.Problem != "" && r.Stored > 0:
+		how = "unfinished"
+	case r.Refused > 0:
+		how = "partly"
+	}
+	ls := []string{
+		s.say("receipt", r.StudyUID, s.say(how)),
+		s.say("counts", r.Objects, r.Stored, r.Already, r.Refused, r.Failed, r.Twins, size(float64(r.Bytes)), span(r.StartedAt, r.FinishedAt)),
+	}
+	if r.Finished {
+		ls = append(ls, s.say("case", r.StudyID, dash(r.CaseID)))
+	}
+	if r.Problem != "" {
+		ls = append(ls, s.say("problem", r.Problem))
+	}
+	ls = append(ls, s.itemLines(r.Items)...)
+	if r.Path != "" {
+		ls = append(ls, s.say("file", r.Path))
+	}
+	return ls
+}
+
+func (s *screen) itemLines(items []edge.Item) []string {
+	var ls []string
+	more := 0
+	for _, i := range items {
+		if i.State != edge.Refused.String() && i.State != edge.Failed.String() {
+			continue
+		}
+		if len(ls) == namedFiles {
+			more++
+			continue
+		}
+		l := s.say(i.State, i.File, i.Reason)
+		if i.Quarantine != "" {
+			l += s.say("quarantine", i.Quarantine)
+		}
+		ls = append(ls, l)
+	}
+	if more > 0 {
+		ls = append(ls, s.say("more", more))
+	}
+	return ls
+}
+
+func (s *screen) summary(sum *edge.Summary, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.json {
+		s.summaryJSON(sum, err)
+		return
+	}
+	var ls []string
+	for i, f := range sum.Lost {
+		if i == namedFiles {
+			ls = append(ls, s.say("more", len(sum.Lost)-i))
+			break
+		}
+		ls = append(ls, s.say("lost", f.Path, f.Reason))
+	}
+	if !s.quiet {
+		ls = append(ls, s.ignored(sum)...)
+		ls = append(ls, s.totals(sum))
+	}
+	if err != nil {
+		ls = append(ls, s.say("stopped", s.why(err)))
+	}
+	if err != nil || sum.Code() == exitUnfinish {
+		ls = append(ls, s.say("again"))
+	}
+	s.lines(s.out, ls...)
+}
+
+func (s *screen) totals(sum *edge.Summary) string {
+	if sum.Objects == 0 {
+		return s.say("none")
+	}
+	return s.say("total", sum.Studies, sum.Objects, sum.Stored, sum.Already, sum.Refused, sum.Failed, size(float64(sum.Sent)), span(sum.StartedAt, sum.FinishedAt))
+}
+
+func (s *screen) ignored(sum *edge.Summary) []string {
+	if len(sum.Ignored) == 0 {
+		return nil
+	}
+	var kinds []string
+	total := 0
+	for why, n := range sum.IgnoredCount {
+		kinds = append(kinds, fmt.Sprintf("%s %d", s.say(why), n))
+		total += n
+	}
+	sort.Strings(kinds)
+	ls := []string{s.say("ignored", total, strings.Join(kinds, ", "))}
+	for i, f := range sum.Ignored {
+		if i == namedFiles {
+			return append(ls, s.say("more", total-i))
+		}
+		ls = append(ls, "  "+f.Path)
+	}
+	return ls
+}
+
+func (s *screen) summaryJSON(sum *edge.Summary, err error) {
+	out := struct {
+		Type string `json:"type"`
+		Code int    `json:"exit_code"`
+		Stop string `json:"stopped,omitempty"`
+		*edge.Summary
+	}{"summary", sum.Code(), "", sum}
+	if err != nil {
+		out.Code, out.Stop = exitUnfinish, s.why(err)
+	}
+	s.encode(out)
+}
+
+func (s *screen) encode(v any) {
+	if err := json.NewEncoder(s.out).Encode(v); err != nil {
+		s.lines(s.err, err.Error())
+	}
+}
+
+func (s *screen) why(err error) string {
+	switch {
+	case errors.Is(err, edge.ErrGaveUp):
+		return s.say("gaveup")
+	case errors.Is(err, context.Canceled):
+		return s.say("interrupt")
+	}
+	return err.Error()
+}
+
+func span(from, to time.Time) time.Duration { return to.Sub(from).Round(100 * time.Millisecond) }
+
+func dash(s string) string {
+	if s == "" {
+		return "-"
+	}
+	return s
+}

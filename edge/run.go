@@ -1,0 +1,300 @@
+// One run of the sender: what is still open, and the moving line from file to centre. Every stage waits on one condition; none
+// holds more than a few thousand objects.
+
+package edge
+
+import (
+	"context"
+	"errors"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+)
+
+const (
+	askAtOnce    = 1000 // objects of one Have
+	askAhead     = 2000 // hashed and not yet asked about
+	queueAhead   = 2000 // to be sent and not yet taken by a stream
+	finishers    = 4    // studies finished side by side
+	ignoredNamed = 1000 // ignored files kept by name; the rest is counted
+)
+
+// errDone ends the context of a run that has nothing left to do.
+var errDone = errors.New("done")
+
+// errInterrupted is why an object was not sent when the run ended early.
+const errInterrupted = "not sent: the run ended before"
+
+type run struct {
+	*Sender
+	cancel   context.CancelCauseFunc
+	patience patience
+	meter    meter
+
+	mu       sync.Mutex
+	cond     *sync.Cond // something below changed
+	studies  []*Study
+	open     int       // objects on their way
+	busy     int       // studies that are not over
+	asking   []*Object // hashed: is it at the centre?
+	queue    []*Object // to be sent
+	over     []*Study  // all objects settled: to be finished
+	digests  map[Digest]*Object
+	ignored  []Finding
+	nIgnored map[string]int
+	lost     []Finding
+	total    Summary
+
+	receipts sync.Mutex // OnReceipt, one at a time
+}
+
+func newRun(s *Sender, cancel context.CancelCauseFunc) *run {
+	r := &run{Sender: s, cancel: cancel, digests: map[Digest]*Object{}, nIgnored: map[string]int{}}
+	r.cond = sync.NewCond(&r.mu)
+	r.patience = patience{last: s.cfg.Now(), limit: s.cfg.Timeout, now: s.cfg.Now}
+	r.meter.startedAt = s.cfg.Now()
+	r.total.StartedAt = r.meter.startedAt
+	return r
+}
+
+// list finds the objects and sorts them into studies.
+func (r *run) list(ctx context.Context, paths []string) error {
+	files := make(chan file, 256)
+	byUID := map[string]*Study{}
+	var wg sync.WaitGroup
+	for range runtime.GOMAXPROCS(0) {
+		wg.Go(func() {
+			for f := range files {
+				r.sort(byUID, f)
+			}
+		})
+	}
+	err := walk(ctx, paths, func(f file) error {
+		select {
+		case files <- f:
+			return nil
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}, r.lose)
+	close(files)
+	wg.Wait()
+	for _, st := range r.studies {
+		slices.SortFunc(st.Objects, func(a, b *Object) int { return strings.Compare(a.Path, b.Path) })
+		st.open = len(st.Objects)
+	}
+	slices.SortFunc(r.studies, func(a, b *Study) int { return strings.Compare(a.Objects[0].Path, b.Objects[0].Path) })
+	r.busy, r.total.Studies = len(r.studies), len(r.studies)
+	r.meter.listed(r.open, len(r.studies))
+	return err
+}
+
+// sort looks into a file and puts it into its study, among the ignored, or among the refused.
+func (r *run) sort(byUID map[string]*Study, f file) {
+	o := &Object{Path: f.path, Size: f.info.Size(), ModifiedAt: f.info.ModTime()}
+	id, known := r.journal.find(o)
+	var err error
+	if !known {
+		id, err = head(f.path)
+	}
+	var skip ignored
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	switch {
+	case errors.As(err, &skip):
+		r.ignore(f.path, string(skip))
+		return
+	case err != nil:
+		o.State, o.Reason = unfit(err)
+		r.stray(o)
+		return
+	}
+	o.SOPUID = id.sop
+	st := byUID[id.study]
+	if st == nil {
+		st = &Study{UID: id.study, startedAt: r.cfg.Now()}
+		byUID[id.study] = st
+		r.studies = append(r.studies, st)
+	}
+	o.study = st
+	st.Objects = append(st.Objects, o)
+	r.open++
+	r.total.Objects++
+	r.total.Bytes += o.Size
+	r.meter.found(o.Size)
+}
+
+func (r *run) ignore(path, why string) {
+	r.nIgnored[why]++
+	if len(r.ignored) < ignoredNamed {
+		r.ignored = append(r.ignored, Finding{path, why})
+	}
+}
+
+// stray is an object whose study cannot be told.
+func (r *run) stray(o *Object) {
+	r.total.Objects++
+	r.total.Bytes += o.Size
+	r.total.count(o)
+	r.lost = append(r.lost, Finding{o.Path, o.Reason})
+}
+
+// lose is a path that the walk could not read.
+func (r *run) lose(path string, err error) {
+	_, why := unfit(err)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.total.Unreadable++
+	r.lost = append(r.lost, Finding{path, why})
+}
+
+// transfer moves every object until none is open or the context ends.
+func (r *run) transfer(ctx context.Context) {
+	ctx, done := context.WithCancelCause(ctx)
+	defer done(nil)
+	defer context.AfterFunc(ctx, r.wake)()
+	var wg sync.WaitGroup
+	hashing := make(chan *Object)
+	wg.Go(func() { r.feed(ctx, hashing) })
+	for range runtime.GOMAXPROCS(0) {
+		wg.Go(func() {
+			for o := range hashing {
+				r.digest(ctx, o)
+			}
+		})
+	}
+	wg.Go(func() { r.ask(ctx) })
+	for _, conn := range r.conns {
+		wg.Go(func() { newLane(r, conn).work(ctx) })
+	}
+	for range finishers {
+		wg.Go(func() { r.finish(ctx, done) })
+	}
+	wg.Wait()
+}
+
+func (r *run) wake() {
+	r.mu.Lock()
+	r.cond.Broadcast()
+	r.mu.Unlock()
+}
+
+// wait sleeps, with r.mu held, until ready or the context ends; it reports whether it is ready.
+func (r *run) wait(ctx context.Context, ready func() bool) bool {
+	for !ready() {
+		if ctx.Err() != nil {
+			return false
+		}
+		r.cond.Wait()
+	}
+	return ctx.Err() == nil
+}
+
+func (r *run) feed(ctx context.Context, to chan<- *Object) {
+	defer close(to)
+	for _, st := range r.studies {
+		for _, o := range st.Objects {
+			select {
+			case to <- o:
+			case <-ctx.Done():
+				return
+			}
+		}
+	}
+}
+
+// digest hashes an object, if it is not known, and hands it on.
+func (r *run) digest(ctx context.Context, o *Object) {
+	if ctx.Err() != nil {
+		return
+	}
+	if !o.known {
+		if err := o.hash(); err != nil {
+			state, why := unfit(err)
+			r.settle(o, func() { o.State, o.Reason = state, why })
+			return
+		}
+		if err := r.journal.note(o); err != nil {
+			r.cfg.OnRetry(err) // hashed again next time
+		}
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !r.wait(ctx, func() bool { return len(r.asking) < askAhead }) {
+		return
+	}
+	r.asking = append(r.asking, o)
+	r.cond.Broadcast()
+}
+
+// settle ends an object's way; say fills in how, with r.mu held.
+func (r *run) settle(o *Object, say func()) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.settled(o, say)
+}
+
+func (r *run) settled(o *Object, say func()) {
+	if o.State != Pending {
+		return
+	}
+	say()
+	r.total.count(o)
+	r.meter.settled(o)
+	r.open--
+	st := o.study
+	if st.open--; st.open == 0 {
+		r.over = append(r.over, st)
+	}
+	r.cond.Broadcast()
+}
+
+// later asks about an object again after a while.
+func (r *run) later(o *Object, d time.Duration) {
+	time.AfterFunc(d, func() {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.asking = append(r.asking, o)
+		r.cond.Broadcast()
+	})
+}
+
+// pause waits before the next try, and ends the run when it has waited too long.
+func (r *run) pause(ctx context.Context, b *backoff, err error) error {
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	r.cfg.OnRetry(err)
+	if r.patience.over() {
+		r.cancel(ErrGaveUp)
+		return ErrGaveUp
+	}
+	return sleep(ctx, b.next())
+}
+
+// leave writes receipts for the studies that the run did not bring to an end.
+func (r *run) leave() {
+	for _, st := range r.studies {
+		if st.Objects == nil {
+			continue
+		}
+		r.mu.Lock()
+		for _, o := range st.Objects {
+			r.settled(o, func() { o.State, o.Reason = Failed, errInterrupted })
+		}
+		r.mu.Unlock()
+		r.receipt(st, finished{problem: errInterrupted})
+	}
+}
+
+func (r *run) summary() Summary {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	s := r.total
+	s.Ignored, s.IgnoredCount, s.Lost = r.ignored, r.nIgnored, r.lost
+	s.Sent = r.meter.wire.Load()
+	s.FinishedAt = r.cfg.Now()
+	return s
+}

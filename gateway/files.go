@@ -1,0 +1,233 @@
+// Objects over plain HTTP: one in with a POST, one out with ranges, a study out as a tar.
+
+package gateway
+
+import (
+	"archive/tar"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/types/known/structpb"
+
+	"github.com/lianzhen/lianzhen/imaging"
+	"github.com/lianzhen/lianzhen/record"
+)
+
+// putInstance takes one DICOM object: 201 when it is new, 200 when it was kept already.
+func (s *Server) putInstance(w http.ResponseWriter, r *http.Request) error {
+	if s.isStopping() {
+		return errStopping
+	}
+	if r.ContentLength > s.Options.MaxBlob {
+		writeStatus(w, http.StatusRequestEntityTooLarge, status.New(codes.InvalidArgument, "object: too large"))
+		return nil
+	}
+	body := &counted{Reader: http.MaxBytesReader(w, r.Body, s.Options.MaxBlob)}
+	stored, err := s.Imaging.Accept(r.Context(), scopeOf(r.Context()), imaging.Source{Reader: body, Size: r.ContentLength})
+	s.metrics.received("http", float64(body.n), err)
+	var large *http.MaxBytesError
+	var why *imaging.Refusal
+	switch {
+	case errors.As(err, &large):
+		writeStatus(w, http.StatusRequestEntityTooLarge, status.New(codes.InvalidArgument, "object: too large"))
+		return nil
+	case errors.As(err, &why):
+		return s.refused(w, r, why)
+	case err != nil:
+		return err
+	}
+	text, err := protojson.MarshalOptions{EmitUnpopulated: true}.Marshal(storedToPB(stored))
+	if err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Location", "/api/v1/imaging/instances/"+string(stored.Instance)+"/file")
+	if !stored.Already {
+		w.WriteHeader(http.StatusCreated)
+	}
+	_, err = w.Write(text)
+	return err
+}
+
+// refused adds to the status where in the object it went wrong and where its bytes are kept.
+func (s *Server) refused(w http.ResponseWriter, r *http.Request, why *imaging.Refusal) error {
+	c := callOf(r.Context())
+	st := outward(why, c.id)
+	c.note(r.Context(), st.Code(), why)
+	place := &structpb.Struct{Fields: map[string]*structpb.Value{"reason": structpb.NewStringValue(st.Message())}}
+	if why.Offset >= 0 {
+		place.Fields["offset"] = structpb.NewNumberValue(float64(why.Offset))
+	}
+	if why.Quarantine != "" {
+		place.Fields["quarantineId"] = structpb.NewStringValue(string(why.Quarantine))
+	}
+	if with, err := st.WithDetails(place); err == nil {
+		st = with
+	}
+	writeStatus(w, httpStatus(st.Code()), st)
+	return nil
+}
+
+type counted struct {
+	io.Reader
+	n int64
+}
+
+func (c *counted) Read(b []byte) (int, error) {
+	n, err := c.Reader.Read(b)
+	c.n += int64(n)
+	return n, err
+}
+
+// pathID is the {id} of the path.
+func pathID(r *http.Request) (string, error) {
+	id := r.PathValue("id")
+	if !record.ValidID(id) {
+		return "", record.Errorf(record.Invalid, "id: want 1 to 64 of A-Z a-z 0-9 . _ : -")
+	}
+	return id, nil
+}
+
+// getInstanceFile gives the bytes of an instance as they were received, or a range of them.
+func (s *Server) getInstanceFile(w http.ResponseWriter, r *http.Request) error {
+	id, err := pathID(r)
+	if err != nil {
+		return err
+	}
+	ctx := r.Context()
+	from := rangeStart(r.Header.Get("Range"))
+	inst, err := s.Imaging.Instance(ctx, scopeOf(ctx), imaging.InstanceID(id))
+	if err != nil {
+		return err
+	}
+	f := &instanceFile{size: inst.Size, open: func(at int64) (io.ReadCloser, error) {
+		_, body, err := s.Imaging.Fetch(ctx, scopeOf(ctx), inst.ID, at, -1)
+		return body, err
+	}}
+	defer func() { _ = f.Close() }()
+	if from < inst.Size { // the first byte is fetched before the status is sent, so that a missing object is an error
+		if err := f.openAt(max(from, 0)); err != nil {
+			return err
+		}
+	}
+	h := w.Header()
+	h.Set("Content-Type", "application/dicom")
+	h.Set("ETag", `"`+inst.SHA256+`"`)
+	h.Set("Cache-Control", "private, no-cache")
+	h.Set("Content-Disposition", `attachment; filename="`+id+`.dcm"`)
+	http.ServeContent(w, r, "", time.Time{}, f)
+	s.metrics.bytes.WithLabelValues("http", "out").Add(float64(f.sent))
+	return f.err
+}
+
+// rangeStart is where "bytes=N-" begins, 0 for anything else: a guess that saves opening twice.
+func rangeStart(h string) int64 {
+	first, _, _ := strings.Cut(strings.TrimPrefix(h, "bytes="), "-")
+	n, err := strconv.ParseInt(first, 10, 64)
+	if err != nil {
+		return 0
+	}
+	return n
+}
+
+// instanceFile makes a seekable file of an object that can be opened at any byte.
+type instanceFile struct {
+	size, pos int64
+	open      func(at int64) (io.ReadCloser, error)
+	body      io.ReadCloser
+	at        int64 // where body is
+	sent      int64
+	err       error
+}
+
+func (f *instanceFile) openAt(at int64) (err error) {
+	_ = f.Close()
+	f.body, err = f.open(at)
+	f.at = at
+	return err
+}
+
+// Seek implements io.Seeker.
+func (f *instanceFile) Seek(offset int64, whence int) (int64, error) {
+	switch whence {
+	case io.SeekCurrent:
+		offset += f.pos
+	case io.SeekEnd:
+		offset += f.size
+	}
+	if offset < 0 {
+		return 0, errors.New("seek before the beginning")
+	}
+	f.pos = offset
+	return offset, nil
+}
+
+// Read implements io.Reader.
+func (f *instanceFile) Read(b []byte) (int, error) {
+	if f.pos >= f.size {
+		return 0, io.EOF
+	}
+	if f.body == nil || f.at != f.pos {
+		if f.err = f.openAt(f.pos); f.err != nil {
+			return 0, f.err
+		}
+	}
+	n, err := f.body.Read(b)
+	f.pos, f.at, f.sent = f.pos+int64(n), f.at+int64(n), f.sent+int64(n)
+	if err != nil && !errors.Is(err, io.EOF) {
+		f.err = err
+	}
+	return n, err
+}
+
+// Close implements io.Closer.
+func (f *instanceFile) Close() error {
+	if f.body == nil {
+		return nil
+	}
+	err := f.body.Close()
+	f.body = nil
+	return err
+}
+
+// getStudyFile gives a study as a tar of its instances, by series and number.
+func (s *Server) getStudyFile(w http.ResponseWriter, r *http.Request) error {
+	id, err := pathID(r)
+	if err != nil {
+		return err
+	}
+	instances, failed, err := s.Imaging.FetchStudy(r.Context(), scopeOf(r.Context()), record.ExamID(id))
+	if err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/x-tar")
+	w.Header().Set("Content-Disposition", `attachment; filename="`+id+`.tar"`)
+	t := tar.NewWriter(w)
+	for inst, body := range instances {
+		if err := addToTar(t, inst, body); err != nil {
+			return err
+		}
+		s.metrics.bytes.WithLabelValues("http", "out").Add(float64(inst.Size))
+	}
+	if err := failed(); err != nil {
+		return err
+	}
+	return t.Close()
+}
+
+func addToTar(t *tar.Writer, inst imaging.Instance, body io.Reader) error {
+	name := fmt.Sprintf("%s/%s.dcm", inst.Series, inst.SOPUID)
+	if err := t.WriteHeader(&tar.Header{Name: name, Mode: 0o644, Size: inst.Size, Typeflag: tar.TypeReg}); err != nil {
+		return err
+	}
+	_, err := io.Copy(t, body)
+	return err
+}
