@@ -24,6 +24,7 @@ const (
 
 var (
 	errSignIn = record.Errorf(record.Unauthenticated, "wrong login or password")
+	errNoRole = record.Errorf(record.Denied, "not permitted: no role at this institution")
 	errLocked = record.Errorf(record.Unauthenticated, "too many failed attempts: try again later")
 )
 
@@ -61,9 +62,13 @@ func (b *Book) SignIn(ctx context.Context, login, password string, inst record.I
 		return Session{}, err
 	}
 	if !b.hasher.same(a.password, password) || !a.active || a.user == "" {
-		return Session{}, b.refused(ctx, a)
+		return Session{}, b.refused(ctx, a, errSignIn)
 	}
-	return b.openSession(ctx, key, a, inst, from)
+	out, err := b.openSession(ctx, key, a, inst, from)
+	if errors.Is(err, errNoRole) {
+		err = b.refused(ctx, a, errNoRole)
+	}
+	return out, err
 }
 
 // charge counts an attempt, or refuses it while the login is closed.
@@ -101,6 +106,7 @@ func (b *Book) charge(ctx context.Context, key string) error {
 type account struct {
 	user       record.UserID
 	home       record.InstitutionID
+	login      string
 	name       string
 	password   string
 	active     bool
@@ -108,7 +114,7 @@ type account struct {
 }
 
 func (b *Book) account(ctx context.Context, login string) (account, error) {
-	var a account
+	a := account{login: login}
 	err := b.db.QueryRow(ctx, `SELECT id, home, display_name, password, active, must_change FROM users WHERE login = $1`, login).
 		Scan(&a.user, &a.home, &a.name, &a.password, &a.active, &a.mustChange)
 	if errors.Is(err, sql.ErrNoRows) {
@@ -120,8 +126,8 @@ func (b *Book) account(ctx context.Context, login string) (account, error) {
 	return a, nil
 }
 
-// refused notes a failed attempt. What was typed as an unknown login is not kept.
-func (b *Book) refused(ctx context.Context, a account) error {
+// refused notes a failed attempt and returns its answer. What was typed as an unknown login is not kept.
+func (b *Book) refused(ctx context.Context, a account, answer error) error {
 	e := record.Event{Act: "session.refused", Kind: "user", Object: string(a.user), Institution: a.home, Outcome: record.Refused,
 		Actor:  record.Actor{Kind: record.ActorUser, ID: string(a.user), Institution: a.home},
 		Detail: map[string]string{"reason": "password"}}
@@ -130,11 +136,13 @@ func (b *Book) refused(ctx context.Context, a account) error {
 		e.Actor.ID, e.Detail["reason"] = "unknown", "unknown login"
 	case !a.active:
 		e.Detail["reason"] = "closed account"
+	case errors.Is(answer, errNoRole):
+		e.Detail["reason"] = "no role"
 	}
 	if err := b.db.Note(ctx, e); err != nil {
 		return err
 	}
-	return errSignIn
+	return answer
 }
 
 func (b *Book) openSession(ctx context.Context, key string, a account, inst record.InstitutionID, from string) (Session, error) {
@@ -147,13 +155,13 @@ func (b *Book) openSession(ctx context.Context, key string, a account, inst reco
 		}
 		at := chooseInstitution(grants, inst, a.home)
 		if at == "" {
-			return record.Errorf(record.Denied, "not permitted: no role at this institution")
+			return errNoRole
 		}
 		now := tx.Now()
 		if err := sweep(ctx, tx, key, now); err != nil {
 			return err
 		}
-		r := sessionRow{hash: hexHash(token), user: a.user, institution: at, created: now, seen: now, expires: now.Add(sessionLife),
+		r := sessionRow{hash: hexHash(token), user: a.user, login: a.login, institution: at, created: now, seen: now, expires: now.Add(sessionLife),
 			name: a.name, mustChange: a.mustChange, amr: []string{"pwd"}}
 		if err := putSession(ctx, tx, r, from); err != nil {
 			return err
@@ -239,7 +247,7 @@ func (b *Book) proves(ctx context.Context, key, login, password string) error {
 		return err
 	}
 	if !b.hasher.same(a.password, password) || !a.active {
-		return b.refused(ctx, a)
+		return b.refused(ctx, a, errSignIn)
 	}
 	return nil
 }

@@ -38,8 +38,8 @@ func dial(c Config) (*grpc.ClientConn, error) {
 	}
 	opts := []grpc.DialOption{
 		grpc.WithTransportCredentials(creds),
-		// Few pings: a server closes connections that ping more often than it wants. Stalls are found by the lane's own watch.
-		grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: 5 * time.Minute, Timeout: 30 * time.Second}),
+		// The gateway allows a ping every ten seconds; what a ping does not find, the lane's own watch does.
+		grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: 30 * time.Second, Timeout: 20 * time.Second}),
 		grpc.WithConnectParams(grpc.ConnectParams{
 			Backoff:           grpcbackoff.Config{BaseDelay: c.RetryBase, Multiplier: 1.6, Jitter: 0.2, MaxDelay: min(c.RetryMax, 5*time.Second)},
 			MinConnectTimeout: 20 * time.Second,

@@ -25,12 +25,11 @@ func (l *lane) send(stream uploadStream, f *flight) error {
 	defer in.Close()
 	if !f.begun {
 		f.begun = true
-		resume := !f.whole && (f.Size >= l.cfg.ResumeFrom || f.held > 0)
-		begin := &pb.UploadBegin{Size: f.Size, Sha256: f.Digest.String(), Resume: resume}
+		begin := &pb.UploadBegin{Size: f.Size, Sha256: f.Digest.String(), Resume: f.resume}
 		if err := l.put(stream, &pb.UploadRequest{Handle: f.handle, Frame: &pb.UploadRequest_Begin{Begin: begin}}); err != nil {
 			return err
 		}
-		if resume {
+		if f.resume {
 			return nil // goes on in next, when the centre named the offset
 		}
 	}
@@ -158,9 +157,11 @@ func (l *lane) outcome(res *pb.UploadResponse) {
 
 // start puts a flight among those that can be sent, from the centre's offset.
 func (l *lane) start(f *flight, offset int64) {
-	if f == nil {
+	if f == nil || !f.resume || f.started {
 		return
 	}
+	f.started = true
+	l.begun--
 	if offset < 0 || offset > f.Size {
 		offset = 0
 	}

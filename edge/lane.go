@@ -15,8 +15,11 @@ import (
 	pb "github.com/lianzhen/lianzhen/proto/lianzhen/v1"
 )
 
-// maxFlights bounds the objects of a stream that have no answer yet, however small they are.
-const maxFlights = 512
+// The centre bounds what a stream may have in the air; these stay well below.
+const (
+	maxFlights = 512 // objects without an answer, however small they are
+	maxBegun   = 16  // of these, objects that wait to hear their offset
+)
 
 var (
 	errStalled = errors.New("the stream does not move")
@@ -28,11 +31,13 @@ type uploadStream = grpc.BidiStreamingClient[pb.UploadRequest, pb.UploadResponse
 // flight is an object on a stream.
 type flight struct {
 	*Object
-	handle uint32
-	begun  bool
-	offset int64       // where the centre wants it from
-	sent   int64       // bytes handed to the stream
-	landed atomic.Bool // answered
+	handle  uint32
+	resume  bool        // the centre names the offset
+	started bool        // the centre named it
+	begun   bool        // its begin is sent
+	offset  int64       // of the first byte wanted
+	sent    int64       // bytes handed to the stream
+	landed  atomic.Bool // answered
 }
 
 // lane is one connection and, while it lives, its stream.
@@ -47,6 +52,7 @@ type lane struct {
 	flights map[uint32]*flight
 	ready   []*flight // the centre named their offset
 	bytes   int64     // of the flights
+	begun   int       // flights that wait for their offset
 	last    uint32    // handle
 	broken  error
 	good    bool // something was answered
@@ -91,7 +97,7 @@ func (l *lane) session(ctx context.Context) error {
 	defer cancel(nil)
 	defer context.AfterFunc(ctx, l.wake)()
 	l.mu.Lock()
-	l.flights, l.ready, l.bytes, l.broken, l.good = map[uint32]*flight{}, nil, 0, nil, false
+	l.flights, l.ready, l.bytes, l.begun, l.broken, l.good = map[uint32]*flight{}, nil, 0, 0, nil, false
 	l.mu.Unlock()
 	l.touch()
 
@@ -165,7 +171,9 @@ func (l *lane) pump(ctx context.Context, stream uploadStream) error {
 func (l *lane) next(ctx context.Context) *flight {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	room := func() bool { return len(l.queue) > 0 && l.bytes < l.cfg.Window && len(l.flights) < maxFlights }
+	room := func() bool {
+		return len(l.queue) > 0 && l.bytes < l.cfg.Window && len(l.flights) < maxFlights && l.begun < maxBegun
+	}
 	l.wait(ctx, func() bool { return l.broken != nil || l.open == 0 || len(l.ready) > 0 || room() })
 	switch {
 	case ctx.Err() != nil || l.broken != nil || l.open == 0:
@@ -179,7 +187,10 @@ func (l *lane) next(ctx context.Context) *flight {
 	l.queue[0] = nil
 	l.queue = l.queue[1:]
 	l.last++
-	f := &flight{Object: o, handle: l.last}
+	f := &flight{Object: o, handle: l.last, resume: !o.whole && (o.Size >= l.cfg.ResumeFrom || o.held > 0)}
+	if f.resume {
+		l.begun++
+	}
 	l.flights[f.handle] = f
 	l.bytes += o.Size
 	l.cond.Broadcast() // there is room in the queue
@@ -206,6 +217,9 @@ func (l *lane) land(handle uint32) *flight {
 		return nil
 	}
 	f.landed.Store(true)
+	if f.resume && !f.started {
+		l.begun--
+	}
 	delete(l.flights, handle)
 	l.bytes -= f.Size
 	l.meter.flying.Add(-f.sent)

@@ -89,7 +89,7 @@ func TestStory(t *testing.T) {
 		if d := cmp.Diff(want, h.acts(append([]string{"report.signed", "report.corrected", "report.withdrawn"}, caseActs...)...)); d != "" {
 			t.Fatal(d)
 		}
-		if done := must(h.room.History(ctx, li, id))(t); len(done) != 11 || done[3].Reason != "写明大小" || done[10].Reason != "错了病人" {
+		if done := must(h.room.History(ctx, li, id))(t); len(done) != 10 || done[3].Reason != "写明大小" || done[9].Reason != "错了病人" {
 			t.Fatalf("history: %+v", done)
 		}
 		noPersonalData(t, db, "张三", "Zhang", "写明大小", "左右写反", "错了病人", "结节", "1960", "咳嗽")

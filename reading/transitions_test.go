@@ -31,7 +31,7 @@ var letters = map[string]State{"W": Waiting, "C": Claimed, "B": Submitted, "R": 
 func TestTransitionMatrix(t *testing.T) {
 	now := time.Date(2026, 3, 2, 8, 0, 0, 0, time.UTC)
 	seen := 0
-	for line := range strings.SplitSeq(strings.TrimSpace(matrix), "\n") {
+	for line := range strings.SplitSeq(strings.Trim(matrix, "\n"), "\n") {
 		act := Act(strings.TrimSpace(line[:32]))
 		cells := strings.Fields(line[32:])
 		if cells[0] == "wait" {

@@ -223,13 +223,17 @@ func (p *Part) room(n int) bool {
 	if need <= smallBuffer && smallBuffer < size {
 		pool, size = &p.spool.small, smallBuffer
 	}
-	if !p.spool.reserve(int64(size)) {
+	have := 0
+	if p.buf != nil {
+		have = len(*p.buf)
+	}
+	if !p.spool.reserve(int64(size - have)) {
 		return false
 	}
 	next := pool.Get().(*[]byte)
 	if p.buf != nil {
 		copy(*next, (*p.buf)[:p.size])
-		p.release()
+		p.spool.recycle(p.buf)
 	}
 	p.buf = next
 	return true
@@ -240,16 +244,19 @@ func (p *Part) release() {
 	if p.buf == nil {
 		return
 	}
-	n := len(*p.buf)
 	p.spool.mu.Lock()
-	p.spool.memory -= int64(n)
+	p.spool.memory -= int64(len(*p.buf))
 	p.spool.mu.Unlock()
-	if n == p.spool.opt.MemoryLimit {
-		p.spool.large.Put(p.buf)
-	} else {
-		p.spool.small.Put(p.buf)
-	}
+	p.spool.recycle(p.buf)
 	p.buf = nil
+}
+
+func (s *Spool) recycle(buf *[]byte) {
+	if len(*buf) == s.opt.MemoryLimit {
+		s.large.Put(buf)
+	} else {
+		s.small.Put(buf)
+	}
 }
 
 func (p *Part) spill() error {
