@@ -80,14 +80,19 @@ func (s *snapshot) nearest(c Caller, q Question) []string {
 	type miss struct {
 		rule  string
 		lacks []string
+		far   int
 	}
 	var misses []miss
 	for _, r := range s.rows {
 		if !r.deny() && matches(r.Kind, q.Kind) && matches(r.Act, q.Act) {
-			misses = append(misses, miss{r.ID, s.lacks(r, c, q)})
+			m := miss{rule: r.ID, lacks: s.lacks(r, c, q)}
+			if m.far = len(m.lacks); !matches(r.Purpose, string(q.Purpose)) {
+				m.far++ // another purpose is another question: rather say what this one lacks
+			}
+			misses = append(misses, m)
 		}
 	}
-	slices.SortStableFunc(misses, func(a, b miss) int { return cmp.Compare(len(a.lacks), len(b.lacks)) })
+	slices.SortStableFunc(misses, func(a, b miss) int { return cmp.Compare(a.far, b.far) })
 	var out []string
 	for _, m := range misses[:min(nearestRules, len(misses))] {
 		out = append(out, m.rule+" lacks "+strings.Join(m.lacks, ", "))

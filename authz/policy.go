@@ -110,6 +110,7 @@ func (r row) problems() (out []string) {
 	case "deny":
 		check(r.Rel == "any", "a deny row has relation any: a scope cannot leave out single institutions")
 		check(r.Guard == "none" || r.Guard == "withdrawn", "a deny row has guard none or withdrawn")
+		check(r.Guard != "withdrawn" || r.Purpose == anything, "withdrawn consent counts for every purpose")
 		return out
 	}
 	return append(out, fmt.Sprintf("unknown effect %q", r.Eft))

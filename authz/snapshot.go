@@ -185,7 +185,7 @@ func hides(res Resource, org record.InstitutionID, glass bool) bool {
 const minReason, maxReason = 6, 500
 
 func justified(at Situation) bool {
-	return at.Purpose == record.EmergencyTreatment && utf8.RuneCountInString(strings.TrimSpace(at.Reason)) >= minReason
+	return at.Purpose == record.EmergencyTreatment && utf8.RuneCountInString(tidyReason(at.Reason)) >= minReason
 }
 
 func (s *snapshot) holds(rel relation, org record.InstitutionID, res Resource) bool {

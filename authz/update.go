@@ -139,7 +139,7 @@ func replacePolicy(ctx context.Context, tx *store.Tx, s record.Scope, rows, base
 }
 
 const (
-	dryRuns    = 3000
+	dryRuns    = 2000
 	dryRunOrgs = 40
 )
 

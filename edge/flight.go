@@ -180,6 +180,8 @@ func (l *lane) failure(f *flight, out *pb.UploadFailure) {
 	switch {
 	case passing[code]:
 		l.again(f, code, out.GetReason())
+	case code == codes.AlreadyExists && out.GetQuarantineId() == "" && f.tries < heldTries:
+		l.again(f, code, out.GetReason()) // in progress elsewhere; other bytes under the same UID would be in quarantine
 	case code == codes.InvalidArgument && f.offset > 0 && !f.whole:
 		f.whole = true // what the centre held may be damaged: once more from the start
 		l.later(f.Object, 0)

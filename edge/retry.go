@@ -37,7 +37,11 @@ var passing = map[codes.Code]bool{
 // doubtful answers may be the object's fault after all: it is set aside after a few.
 var doubtful = map[codes.Code]bool{codes.Internal: true, codes.Unknown: true}
 
-const doubtfulTries = 5
+const (
+	doubtfulTries = 5
+	// An object that came in over a stream that has just broken is held by it until the centre notices: at most minutes.
+	heldTries = 12
+)
 
 // ErrGaveUp says that the centre could not be reached for as long as the run was told to try.
 var ErrGaveUp = errors.New("gave up")

@@ -123,12 +123,23 @@ func (s *Server) admit(ctx context.Context, c *call) error {
 	}
 	var err error
 	if c.caller, err = s.who(ctx, c.ask); err == nil {
-		c.scope, err = s.Guard.Admit(c.caller, c.rule.kind, c.rule.act, c.ask.purpose, c.ask.reason)
+		c.scope, err = s.may(c.caller, c)
 	}
 	if err != nil {
 		s.noteRefusal(ctx, c, err)
 	}
 	return err
+}
+
+// purposeless kinds have rules for one purpose only: a program that names the same purpose in every call means no other.
+var purposeless = map[string]bool{"session": true, "directory": true}
+
+func (s *Server) may(caller authz.Caller, c *call) (record.Scope, error) {
+	purpose := c.ask.purpose
+	if purposeless[c.rule.kind] {
+		purpose = ""
+	}
+	return s.Guard.Admit(caller, c.rule.kind, c.rule.act, purpose, c.ask.reason)
 }
 
 // still asks the gate again for a stream that has been open for a while: a session may have ended, a key been revoked,
@@ -138,7 +149,7 @@ func (s *Server) still(ctx context.Context, c *call) error {
 	if err != nil {
 		return err
 	}
-	scope, err := s.Guard.Admit(caller, c.rule.kind, c.rule.act, c.ask.purpose, c.ask.reason)
+	scope, err := s.may(caller, c)
 	if err == nil && !sameReach(scope, c.scope) {
 		return record.Errorf(record.Unavailable, "what you may see has changed: call again")
 	}

@@ -56,7 +56,9 @@ func httpStatus(c codes.Code) int {
 var errTooMany = errors.New("too many requests: wait and try again")
 
 // violations is an Invalid error that names the fields which are wrong, never what stood in them.
-type violations struct{ fields []*errdetails.BadRequest_FieldViolation }
+type violations struct {
+	fields []*errdetails.BadRequest_FieldViolation
+}
 
 func (v *violations) Error() string {
 	text := "request"

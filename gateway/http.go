@@ -98,6 +98,9 @@ func (s *Server) portal() http.Handler {
 func (s *Server) opsRoutes() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", promhttp.HandlerFor(s.metrics.registry, promhttp.HandlerOpts{}))
+	if !s.Options.Pprof {
+		return mux
+	}
 	mux.HandleFunc("GET /debug/pprof/", pprof.Index)
 	mux.HandleFunc("GET /debug/pprof/cmdline", pprof.Cmdline)
 	mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
@@ -363,6 +366,7 @@ func (s *Server) look(ctx context.Context) (bool, map[string]string) {
 		defer cancel()
 		s.readiness.ok, s.readiness.at, s.readiness.by = true, now, map[string]string{}
 		s.find("database", s.DB.Ping(ctx))
+		s.find("permissions", s.Guard.Ready())
 		_, err := s.Blobs.Stat(ctx, probe)
 		if record.KindOf(err) == record.NotFound {
 			err = nil

@@ -33,6 +33,7 @@ import (
 	"github.com/lianzhen/lianzhen/authz"
 	"github.com/lianzhen/lianzhen/authz/recognition"
 	"github.com/lianzhen/lianzhen/imaging"
+	pb "github.com/lianzhen/lianzhen/proto/lianzhen/v1"
 	"github.com/lianzhen/lianzhen/reading"
 	"github.com/lianzhen/lianzhen/record"
 	"github.com/lianzhen/lianzhen/store"
@@ -46,7 +47,6 @@ type Deps struct {
 	Book    *authz.Book
 	Guard   *authz.Guard
 	Desk    *recognition.Desk
-	Rules   *recognition.Rulebook
 	Room    *reading.Room
 	Imaging *imaging.Centre
 	Portal  http.Handler // everything that no other route takes; nil: nothing
@@ -63,6 +63,7 @@ type Options struct {
 	Quota    Quota
 	InFlight int // objects in the air on one upload stream; default 32
 
+	Pprof          bool           // on the operations door: for loopback addresses only
 	SecureCookies  bool           // TLS ends at a proxy in front: cookies are for https only
 	TrustedProxies []netip.Prefix // whose X-Forwarded-For is believed
 }
@@ -86,12 +87,12 @@ func orDefault[T int | int64 | float64 | time.Duration](v, d T) T {
 // Server holds the doors open.
 type Server struct {
 	Deps
-	now      record.Clock
-	log      *slog.Logger
-	check    *checker
-	quota    *quotas
-	metrics  *metrics
-	once     *once
+	now     record.Clock
+	log     *slog.Logger
+	check   *checker
+	quota   *quotas
+	metrics *metrics
+	once    *once
 
 	public   *grpc.Server // for the world
 	private  *grpc.Server // for REST, over a listener that only this process can reach
@@ -102,8 +103,8 @@ type Server struct {
 	health   *health.Server
 
 	readiness readiness
-	stopping chan struct{} // closed when no new work is taken
-	stopOnce sync.Once
+	stopping  chan struct{} // closed when no new work is taken
+	stopOnce  sync.Once
 }
 
 // The bounds of a gRPC connection (threat 10: exhaustion by streams, headers, pings and half-open connections).
@@ -234,4 +235,16 @@ func drain(ctx context.Context, g *grpc.Server) {
 		g.Stop()
 		<-done
 	}
+}
+
+// register puts every service on g: by hand, so that one sees what there is.
+func (s *Server) register(g *grpc.Server) {
+	pb.RegisterSessionServiceServer(g, &sessionServer{Server: s})
+	pb.RegisterDirectoryServiceServer(g, &directoryServer{Server: s})
+	pb.RegisterPatientServiceServer(g, &patientServer{Server: s})
+	pb.RegisterUploadServiceServer(g, &uploadServer{Server: s})
+	pb.RegisterImagingServiceServer(g, &imagingServer{Server: s})
+	pb.RegisterReadingServiceServer(g, &readingServer{Server: s})
+	pb.RegisterRecognitionServiceServer(g, &recognitionServer{Server: s})
+	pb.RegisterAuditServiceServer(g, &auditServer{Server: s})
 }

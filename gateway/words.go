@@ -172,3 +172,11 @@ func masked(m *fieldmaskpb.FieldMask, id string, allowed ...string) (func(field 
 	}
 	return func(f string) bool { return slices.Contains(paths, f) }, nil
 }
+
+// tokenOf wraps the id where a page ended; nothing at the end of the list.
+func tokenOf(next string) string {
+	if next == "" {
+		return ""
+	}
+	return pageToken(next)
+}

@@ -53,8 +53,12 @@ func TestAStudyComesBackByteForByteAndOpensACase(t *testing.T) {
 		if err != nil || done.Case == "" || done.Instances != 12 {
 			t.Fatalf("finish %+v, %v", done, err)
 		}
+		again, err := l.Finish(t.Context(), l.tech, Finish{Study: dicom.UID(st.UID), Expected: 12})
+		if err != nil || again != done {
+			t.Fatalf("finish again %+v, %v", again, err)
+		}
 		cases, _, err := l.room.Cases(t.Context(), l.tech, reading.CaseFilter{})
-		if err != nil || len(cases) != 1 || cases[0].ID != done.Case {
+		if err != nil || len(cases) != 1 || cases[0].ID != done.Case || cases[0].Additions {
 			t.Fatalf("cases %v, %v", cases, err)
 		}
 		if _, err := db.VerifyEvents(t.Context()); err != nil {

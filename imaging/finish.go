@@ -42,7 +42,10 @@ func (c *Centre) Finish(ctx context.Context, s record.Scope, f Finish) (Finished
 		if err := tx.Lock(ctx, "study:"+string(out.Study)); err != nil {
 			return err
 		}
-		err := tx.QueryRow(ctx, `SELECT instance_count FROM studies WHERE id = $1`, string(out.Study)).Scan(&out.Instances)
+		var open int
+		var priority, info string
+		err := tx.QueryRow(ctx, `SELECT instance_count, open, priority, clinical_info, case_id FROM studies WHERE id = $1`, string(out.Study)).
+			Scan(&out.Instances, &open, &priority, &info, &out.Case)
 		if errors.Is(err, sql.ErrNoRows) {
 			return record.Errorf(record.NotFound, "nothing of study %s is here", f.Study)
 		}
@@ -51,6 +54,10 @@ func (c *Centre) Finish(ctx context.Context, s record.Scope, f Finish) (Finished
 		}
 		if out.Instances < f.Expected {
 			return record.Errorf(record.Precondition, "%d of %d instances of the study are here", out.Instances, f.Expected)
+		}
+		news := f.Priority != "" && string(f.Priority) != priority || f.ClinicalInfo != "" && f.ClinicalInfo != info
+		if open == 0 && !news && out.Case != "" {
+			return nil // said before
 		}
 		_, err = tx.Exec(ctx, `UPDATE studies SET expected = $2,
 			priority = CASE WHEN $3 = '' THEN priority ELSE $3 END,
@@ -90,7 +97,12 @@ func (c *Centre) close(ctx context.Context, tx *store.Tx, id record.ExamID, s re
 		Act: "study.completed", Institution: e.Institution, Patient: e.Patient, Kind: "study", Object: string(id), Outcome: record.Success,
 		Detail: map[string]string{"instances": fmt.Sprint(have), "expected": fmt.Sprint(expected)},
 	}.By(s))
-	return c.room.Open(ctx, tx, e, info)
+	opened, err := c.room.Open(ctx, tx, e, info)
+	if err != nil {
+		return "", err
+	}
+	_, err = tx.Exec(ctx, `UPDATE studies SET case_id = $2 WHERE id = $1`, string(id), string(opened))
+	return opened, err
 }
 
 // secondary modalities say how an image is used, not how it was made.

@@ -28,6 +28,7 @@ type Rebuilt struct {
 type studyState struct {
 	open, expected  int
 	priority, info  string
+	caseID          string
 	firstAt, lastAt int64
 }
 
@@ -71,7 +72,7 @@ func (c *Centre) Reindex(ctx context.Context, progress func(Rebuilt)) (Rebuilt, 
 }
 
 func (c *Centre) studyStates(ctx context.Context) (map[record.ExamID]studyState, error) {
-	rows, err := c.db.Query(ctx, `SELECT id, open, expected, priority, clinical_info, first_at, last_at FROM studies`)
+	rows, err := c.db.Query(ctx, `SELECT id, open, expected, priority, clinical_info, first_at, last_at, case_id FROM studies`)
 	if err != nil {
 		return nil, err
 	}
@@ -80,7 +81,7 @@ func (c *Centre) studyStates(ctx context.Context) (map[record.ExamID]studyState,
 	for rows.Next() {
 		var id record.ExamID
 		var s studyState
-		if err := rows.Scan(&id, &s.open, &s.expected, &s.priority, &s.info, &s.firstAt, &s.lastAt); err != nil {
+		if err := rows.Scan(&id, &s.open, &s.expected, &s.priority, &s.info, &s.firstAt, &s.lastAt, &s.caseID); err != nil {
 			return nil, err
 		}
 		out[id] = s
@@ -91,8 +92,8 @@ func (c *Centre) studyStates(ctx context.Context) (map[record.ExamID]studyState,
 func (c *Centre) restoreStates(ctx context.Context, before map[record.ExamID]studyState) error {
 	return c.db.Tx(ctx, func(tx *store.Tx) error {
 		for id, s := range before {
-			_, err := tx.Exec(ctx, `UPDATE studies SET open = $2, expected = $3, priority = $4, clinical_info = $5, first_at = $6, last_at = $7
-				WHERE id = $1`, string(id), s.open, s.expected, s.priority, s.info, s.firstAt, s.lastAt)
+			_, err := tx.Exec(ctx, `UPDATE studies SET open = $2, expected = $3, priority = $4, clinical_info = $5, first_at = $6, last_at = $7, case_id = $8
+				WHERE id = $1`, string(id), s.open, s.expected, s.priority, s.info, s.firstAt, s.lastAt, s.caseID)
 			if err != nil {
 				return err
 			}

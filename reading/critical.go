@@ -75,6 +75,9 @@ func (r *Room) RaiseCritical(ctx context.Context, s record.Scope, id record.Case
 	if requestID != "" && !record.ValidID(requestID) {
 		return Critical{}, record.Errorf(record.Invalid, "request id: want letters, digits, . _ - or :, at most 64")
 	}
+	if v, err := r.raised(ctx, s, id, requestID); err != nil || v.ID != "" {
+		return v, err
+	}
 	var v Critical
 	d := doing{asking: asking{act: ActRaise, actor: s.Actor}, event: "case.critical", quiet: true}
 	d.do = func(ctx context.Context, tx *store.Tx, c *Case) error {
@@ -95,6 +98,20 @@ func (r *Room) RaiseCritical(ctx context.Context, s record.Scope, id record.Case
 		return Critical{}, err
 	}
 	return v, nil
+}
+
+// raised finds what a request raised before, also when the case went on since and would not allow it any more.
+func (r *Room) raised(ctx context.Context, s record.Scope, id record.CaseID, requestID string) (Critical, error) {
+	if requestID == "" {
+		return Critical{}, nil
+	}
+	args := []any{string(id), requestID, s.Actor.ID}
+	found, err := criticals(ctx, r.db, `WHERE v.case_id = $1 AND v.request_id = $2 AND v.raised_by = $3 AND `+
+		r.db.ScopeSQL(s, "v.institution_id", "v.patient_id", &args), args)
+	if err != nil || len(found) == 0 {
+		return Critical{}, err
+	}
+	return found[0], nil
 }
 
 func (r *Room) newCritical(tx *store.Tx, s record.Scope, c *Case, finding string) Critical {

@@ -36,6 +36,9 @@ func TestCriticalValue(t *testing.T) {
 	if got := h.get(id); got.State != Signed || got.Unacknowledged != 1 {
 		t.Fatalf("%+v", got)
 	}
+	if got := must(h.room.RaiseCritical(ctx, li, id, "张力性气胸", "req-1"))(t); got.ID != v.ID {
+		t.Fatal("a late retry raised it again")
+	}
 	clock.move(9 * time.Minute)
 	must(0, h.room.Tick(ctx))(t)
 	clock.move(time.Minute)

@@ -5,6 +5,7 @@ package reading
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -117,6 +118,9 @@ func (r *Room) Amend(ctx context.Context, s record.Scope, id record.CaseID, reas
 		c.amendReason, c.Additions, c.DueAt = reason, false, now.Add(r.dueIn(c.Exam.Modality, c.Exam.Priority))
 		c.hold(s.Actor, r.claimUntil(tx))
 		rep, err := r.reportIn(ctx, tx, c.Report)
+		if errors.Is(err, errDamaged) {
+			return nil // the drafts are there
+		}
 		if err != nil {
 			return err
 		}
@@ -145,6 +149,9 @@ func (r *Room) Withdraw(ctx context.Context, s record.Scope, id record.CaseID, r
 
 func (r *Room) takeBack(ctx context.Context, tx *store.Tx, s record.Scope, c *Case, reason string) error {
 	rep, err := r.reportIn(ctx, tx, c.Report)
+	if errors.Is(err, errDamaged) { // all the more reason to take it back
+		rep, err = Report{ID: c.Report, Case: c.ID, Version: c.ReportVersion, Exam: c.Exam}, nil
+	}
 	if err != nil {
 		return err
 	}

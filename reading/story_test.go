@@ -208,6 +208,10 @@ func TestDamagedReportIsNotShown(t *testing.T) {
 			if got := h.acts("report.damaged"); len(got) != 3 {
 				t.Fatalf("noted %v", got)
 			}
+			must(h.room.Withdraw(ctx, doctor("li"), id, "damaged"))(t)
+			must(h.room.Amend(ctx, doctor("li"), id, "anew"))(t)
+			must(h.room.Submit(ctx, doctor("li"), id, text("新"), ""))(t)
+			must(h.room.Sign(ctx, doctor("wang"), id, ""))(t)
 		})
 	}
 }

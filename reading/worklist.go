@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/base64"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -90,8 +91,10 @@ func (r *Room) Cases(ctx context.Context, s record.Scope, f CaseFilter) ([]Case,
 
 func (r *Room) casesQuery(s record.Scope, f CaseFilter) (*query, error) {
 	q := &query{}
-	if len(f.States) == 0 {
+	state := "c.state"
+	if allOpen(f.States) {
 		q.and("c.listed = 1")
+		state = "c.state || ''" // keeps planners on the index of the worklist, which is in order
 	}
 	if f.PageToken != "" {
 		urgency, due, id, err := parseToken(f.PageToken)
@@ -106,7 +109,7 @@ func (r *Room) casesQuery(s record.Scope, f CaseFilter) (*query, error) {
 		}
 	}
 	q.conds = append(q.conds, r.db.ScopeSQL(s, "c.institution_id", "c.patient_id", &q.args))
-	in(q, "c.state", f.States)
+	in(q, state, f.States)
 	in(q, "c.priority", f.Priorities)
 	if f.Holder == "me" {
 		f.Holder = record.UserID(s.Actor.ID)
@@ -130,6 +133,11 @@ func (r *Room) steady(q *query, f CaseFilter) {
 	in(q, "c.modality", f.Modalities)
 	q.equal("c.institution_id", string(f.Institution))
 	q.equal("c.patient_id", string(f.Patient))
+}
+
+// allOpen reports whether the states are some of those that the default worklist holds anyway.
+func allOpen(states []State) bool {
+	return !slices.ContainsFunc(states, func(s State) bool { return s == Signed || s == Withdrawn })
 }
 
 func pageToken(c *Case) string {

@@ -85,6 +85,7 @@ func TestWorklistFilters(t *testing.T) {
 		{"kind", CaseFilter{Kind: record.ECG}, []record.CaseID{ecg}},
 		{"centre", CaseFilter{Centre: centre}, []record.CaseID{ct, dr, mine}},
 		{"states", CaseFilter{States: []State{Signed}}, []record.CaseID{done}},
+		{"open states", CaseFilter{States: []State{Waiting}}, []record.CaseID{ct, dr, ecg}},
 		{"two states", CaseFilter{States: []State{Signed, Claimed}}, []record.CaseID{done, mine}},
 		{"priorities", CaseFilter{Priorities: []record.Priority{record.Urgent, record.Stat}}, []record.CaseID{dr}},
 		{"modalities", CaseFilter{Modalities: []string{"DX", "ECG"}}, []record.CaseID{dr, ecg}},
@@ -206,6 +207,7 @@ func BenchmarkWorklist(b *testing.B) {
 		{"first page", CaseFilter{PageSize: 50}},
 		{"one modality", CaseFilter{PageSize: 50, Modalities: []string{"MR"}}},
 		{"name", CaseFilter{PageSize: 50, PatientName: "张549"}},
+		{"open states", CaseFilter{PageSize: 50, States: []State{Waiting, Claimed, Submitted, Returned}}},
 		{"signed", CaseFilter{PageSize: 50, States: []State{Signed}}},
 	} {
 		b.Run(bb.name, func(b *testing.B) {

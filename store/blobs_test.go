@@ -8,11 +8,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -315,6 +318,7 @@ func TestDirDoesNotFollowLinksOutside(t *testing.T) {
 func TestRetentionIsSetOnEveryPut(t *testing.T) {
 	cfg := storetest.S3Config(t)
 	cfg.RetainFor = 2 * time.Hour
+	t.Cleanup(func() { storetest.RemoveBuckets(t, cfg) })
 	s, err := store.NewS3(cfg)
 	must(t, err)
 	admin, err := minio.New(cfg.Endpoint, &minio.Options{Creds: credentials.NewStaticV4(cfg.AccessKey, cfg.SecretKey, "")})
@@ -354,14 +358,11 @@ func TestRetentionIsSetOnEveryPut(t *testing.T) {
 	if versions != 2 {
 		t.Errorf("%d versions", versions)
 	}
-	for o := range admin.ListObjectsIter(context.Background(), bucket, minio.ListObjectsOptions{WithVersions: true, Recursive: true}) {
-		_ = admin.RemoveObject(context.Background(), bucket, o.Key, minio.RemoveObjectOptions{VersionID: o.VersionID, GovernanceBypass: true})
-	}
-	_ = admin.RemoveBucket(context.Background(), bucket)
 }
 
 func TestBucketWithoutObjectLockIsRefusedWhenRetentionIsAsked(t *testing.T) {
 	cfg := storetest.S3Config(t)
+	t.Cleanup(func() { storetest.RemoveBuckets(t, cfg) })
 	plain, err := store.NewS3(cfg)
 	must(t, err)
 	_, err = plain.Put(t.Context(), "bkt/x", strings.NewReader("x"), 1)
@@ -371,7 +372,48 @@ func TestBucketWithoutObjectLockIsRefusedWhenRetentionIsAsked(t *testing.T) {
 	must(t, err)
 	_, err = retaining.Put(t.Context(), "bkt/y", strings.NewReader("y"), 1)
 	wantKind(t, err, record.Precondition)
-	must(t, plain.Delete(t.Context(), "bkt/x"))
+}
+
+func TestEncryptionIsAskedForOnEveryPut(t *testing.T) {
+	var mu sync.Mutex
+	asked := map[string]bool{}
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		mu.Lock()
+		defer mu.Unlock()
+		if r.Method == http.MethodPut {
+			asked[r.URL.Path] = r.Header.Get("X-Amz-Server-Side-Encryption") == "AES256" && r.Header.Get("If-None-Match") == "*"
+		}
+	}))
+	defer server.Close()
+	s, err := store.NewS3(store.S3Config{Endpoint: strings.TrimPrefix(server.URL, "http://"), AccessKey: "a", SecretKey: "b", SSE: true})
+	must(t, err)
+	_, err = s.Put(t.Context(), "bkt/x", strings.NewReader("x"), 1)
+	must(t, err)
+	if d := cmp.Diff(map[string]bool{"/bkt/x": true}, asked); d != "" {
+		t.Error(d)
+	}
+}
+
+func TestS3ThatIsAwayForAMomentIsTriedAgain(t *testing.T) {
+	var puts atomic.Int32
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		if r.Method == http.MethodPut && puts.Add(1) < 3 {
+			w.WriteHeader(http.StatusServiceUnavailable)
+		}
+	}))
+	defer server.Close()
+	s, err := store.NewS3(store.S3Config{Endpoint: strings.TrimPrefix(server.URL, "http://"), AccessKey: "a", SecretKey: "b"})
+	must(t, err)
+	info, err := s.Put(t.Context(), "bkt/x", strings.NewReader("xyz"), 3)
+	must(t, err)
+	if info.SHA256 != hexSum([]byte("xyz")) || info.Size != 3 || puts.Load() != 3 {
+		t.Errorf("%+v after %d puts", info, puts.Load())
+	}
+	puts.Store(0)
+	_, err = s.Put(t.Context(), "bkt/y", plainReader{strings.NewReader("xyz")}, 3)
+	wantKind(t, err, record.Unavailable)
 }
 
 func TestDeadS3IsUnavailableSoon(t *testing.T) {

@@ -24,7 +24,7 @@ type DB struct {
 	dialect dialect
 	url     string
 	write   *sql.DB // SQLite: exactly one connection
-	read    *sql.DB // SQLite: read-only connections; PostgreSQL: the same pool
+	read    *sql.DB // SQLite: read-only connections; PostgreSQL: a pool of their own
 	now     record.Clock
 	keys    *Keys
 
@@ -94,11 +94,7 @@ func (db *DB) Close() error {
 }
 
 func (db *DB) closePools() error {
-	err := db.read.Close()
-	if db.write != db.read {
-		err = errors.Join(err, db.write.Close())
-	}
-	return err
+	return errors.Join(db.read.Close(), db.write.Close())
 }
 
 // Now is the clock of this database.

@@ -324,6 +324,50 @@ func TestConstraintFaultsHaveKinds(t *testing.T) {
 	})
 }
 
+func TestDeadlockedTransactionsAreTriedAgain(t *testing.T) {
+	storetest.EachDB(t, func(t *testing.T, db *store.DB) {
+		var wg sync.WaitGroup
+		for _, names := range [][2]string{{"a", "b"}, {"b", "a"}} {
+			wg.Go(func() {
+				err := db.Tx(t.Context(), func(tx *store.Tx) error {
+					if err := tx.Lock(t.Context(), names[0]); err != nil {
+						return err
+					}
+					time.Sleep(50 * time.Millisecond)
+					tx.Emit(event("x", names[0]))
+					return tx.Lock(t.Context(), names[1])
+				})
+				if err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		wg.Wait()
+		head, err := db.Head(t.Context())
+		must(t, err)
+		if head != 2 {
+			t.Errorf("%d events, want 2: a second try must not keep those of the first", head)
+		}
+	})
+}
+
+func TestCutConnectionIsUnavailable(t *testing.T) {
+	db := storetest.Postgres(t)
+	err := db.Tx(t.Context(), func(tx *store.Tx) error {
+		var pid int
+		if err := tx.QueryRow(t.Context(), `SELECT pg_backend_pid()`).Scan(&pid); err != nil {
+			return err
+		}
+		if err := db.QueryRow(t.Context(), `SELECT CASE WHEN pg_terminate_backend($1) THEN 1 ELSE 0 END`, pid).Scan(new(int)); err != nil {
+			return err
+		}
+		_, err := tx.Exec(t.Context(), `UPDATE event_head SET seq = seq`)
+		return err
+	})
+	wantKind(t, err, record.Unavailable)
+	must(t, db.Note(t.Context(), event("x", "")))
+}
+
 func TestReopenKeepsEverything(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "with space ?#%", "index.sqlite")
 	for i := range 3 {

@@ -23,7 +23,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
-	_ "github.com/jackc/pgx/v5/stdlib" // the PostgreSQL driver "pgx"
+	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/pressly/goose/v3"
 	"github.com/pressly/goose/v3/lock"
 	"modernc.org/sqlite"
@@ -175,21 +175,43 @@ func postgresDialect() (dialect, error) {
 	}, nil
 }
 
+// openPostgres opens two pools: a transaction that reads outside of itself must find a connection while all others wait
+// to write.
 func openPostgres(ctx context.Context, url string) (write, read *sql.DB, err error) {
-	db, err := sql.Open("pgx", url)
-	if err != nil {
-		return nil, nil, record.Errorf(record.Invalid, "database url: not understood")
+	ctx, cancel := context.WithTimeout(ctx, 15*time.Second)
+	defer cancel()
+	n := max(8, 2*runtime.GOMAXPROCS(0))
+	if write, err = postgresPool(ctx, url, n); err != nil {
+		return nil, nil, err
 	}
-	n := max(16, 4*runtime.GOMAXPROCS(0))
+	if read, err = postgresPool(ctx, url, 2*n); err != nil {
+		return nil, nil, errors.Join(err, write.Close())
+	}
+	return write, read, nil
+}
+
+// postgresSettings of every connection, unless the URL says otherwise. Compiling a query costs more than our short ones
+// take; a transaction that hangs must not hold the event head for ever.
+var postgresSettings = map[string]string{"jit": "off", "application_name": "lianzhen", "idle_in_transaction_session_timeout": "60000"}
+
+func postgresPool(ctx context.Context, url string, n int) (*sql.DB, error) {
+	cfg, err := pgx.ParseConfig(url)
+	if err != nil {
+		return nil, record.Errorf(record.Invalid, "database url: not understood") // its text may hold the password
+	}
+	for name, value := range postgresSettings {
+		if cfg.RuntimeParams[name] == "" {
+			cfg.RuntimeParams[name] = value
+		}
+	}
+	db := stdlib.OpenDB(*cfg)
 	db.SetMaxOpenConns(n)
 	db.SetMaxIdleConns(n)
 	db.SetConnMaxIdleTime(5 * time.Minute)
-	ctx, cancel := context.WithTimeout(ctx, 15*time.Second)
-	defer cancel()
 	if err := db.PingContext(ctx); err != nil {
-		return nil, nil, errors.Join(err, db.Close())
+		return nil, errors.Join(err, db.Close())
 	}
-	return db, db, nil
+	return db, nil
 }
 
 // lockPostgres takes advisory locks to the end of the transaction, in one order for all.

@@ -58,8 +58,8 @@ func (tx *Tx) PutResult(ctx context.Context, r record.Result) error {
 func (db *DB) ResultsOf(ctx context.Context, scope record.Scope, patient record.PatientID, since time.Time) ([]record.Result, error) {
 	args := []any{string(patient), record.Micros(since)}
 	query := `SELECT ` + resultColumns + ` FROM results
-		WHERE (patient_id = $1 OR patient_id IN (
-			SELECT same.id FROM patients me JOIN patients same ON same.person = me.person WHERE me.id = $1))
+		WHERE patient_id IN (SELECT CAST($1 AS TEXT) UNION
+			SELECT same.id FROM patients me JOIN patients same ON same.person = me.person WHERE me.id = $1)
 		AND performed_at >= $2 AND ` + db.ScopeSQL(scope, "institution_id", "patient_id", &args) + `
 		ORDER BY performed_at DESC, id DESC LIMIT 1000`
 	rows, err := list(ctx, db, query, args, func(r *resultRow) []any { return r.fields() })

@@ -9,7 +9,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"hash"
 	"io"
 	"iter"
 	"math"
@@ -108,14 +107,11 @@ func (s *S3) split(key string) (bucket, name string, err error) {
 	return s.cfg.BucketPrefix + bucket, name, nil
 }
 
-// Put implements Blobs.
+// Put implements Blobs. A source that can be rewound is sent again when the server is away for a moment.
 func (s *S3) Put(ctx context.Context, key string, r io.Reader, size int64) (BlobInfo, error) {
 	bucket, name, err := s.split(key)
 	if err != nil {
 		return BlobInfo{}, err
-	}
-	if err := s.bucket(ctx, bucket); err != nil {
-		return BlobInfo{}, fmt.Errorf("put %s: %w", key, err)
 	}
 	opts := s.putOptions()
 	if k, ok := r.(known); ok {
@@ -126,21 +122,60 @@ func (s *S3) Put(ctx context.Context, key string, r io.Reader, size int64) (Blob
 			return BlobInfo{}, fmt.Errorf("put %s: %w", key, err)
 		}
 	}
-	ctx, body, done := watch(ctx, r)
-	defer done()
-	var reader io.Reader = body
-	if _, ok := r.(io.Seeker); ok && size >= 0 && size <= s3Part {
-		reader = seekingBody{body} // can be sent again
-	}
 	if size < 0 || size > s3Part {
 		opts.NumThreads = 1
 	}
-	info, err := s.client.PutObject(ctx, bucket, name, reader, size, opts)
+	rewind := rewinder(r)
+	for try := 1; ; try++ {
+		info, err := s.put(ctx, put{key: key, bucket: bucket, name: name, r: r, size: size, opts: opts})
+		if err == nil {
+			return info, nil
+		}
+		again := record.KindOf(err) == record.Unavailable && try < s3Tries && rewind() && pause(ctx, 4+try)
+		if !again {
+			return BlobInfo{}, fmt.Errorf("put %s: %w", key, err)
+		}
+	}
+}
+
+// rewinder goes back to where r stands now, if r can.
+func rewinder(r io.Reader) func() bool {
+	never := func() bool { return false }
+	seeker, ok := r.(io.Seeker)
+	if !ok {
+		return never
+	}
+	start, err := seeker.Seek(0, io.SeekCurrent)
+	if err != nil {
+		return never
+	}
+	return func() bool {
+		_, err := seeker.Seek(start, io.SeekStart)
+		return err == nil
+	}
+}
+
+type put struct {
+	key, bucket, name string
+	r                 io.Reader
+	size              int64
+	opts              minio.PutObjectOptions
+}
+
+// put sends once.
+func (s *S3) put(ctx context.Context, p put) (BlobInfo, error) {
+	if err := s.bucket(ctx, p.bucket); err != nil {
+		return BlobInfo{}, err
+	}
+	ctx, body, done := watch(ctx, p.r)
+	defer done()
+	_, err := s.client.PutObject(ctx, p.bucket, p.name, body, p.size, p.opts)
+	body.detach()
 	switch {
 	case isCode(err, http.StatusPreconditionFailed):
-		err = s.same(ctx, key, body)
+		err = s.same(ctx, p.key, body)
 	case isCode(err, http.StatusNotFound): // somebody removed the bucket
-		s.forget(bucket)
+		s.forget(p.bucket)
 		err = record.Wrap(record.Unavailable, err, "the bucket is gone; it will be made again")
 	case err != nil && body.err != nil:
 		err = body.err // the source failed, not the server
@@ -148,17 +183,10 @@ func (s *S3) Put(ctx context.Context, key string, r io.Reader, size int64) (Blob
 		err = context.Cause(ctx)
 	case err != nil:
 		err = s3Fault(err)
-	case size >= 0 && body.n != size:
-		err = record.Errorf(record.Invalid, "blob %s: %d bytes came, %d were announced", key, body.n, size)
+	case p.size >= 0 && body.n != p.size:
+		err = record.Errorf(record.Invalid, "blob %s: %d bytes came, %d were announced", p.key, body.n, p.size)
 	}
-	if err != nil {
-		return BlobInfo{}, fmt.Errorf("put %s: %w", key, err)
-	}
-	at := info.LastModified
-	if at.IsZero() {
-		at = time.Now()
-	}
-	return BlobInfo{Key: key, Size: body.n, SHA256: body.sum(), ModifiedAt: at.UTC()}, nil
+	return BlobInfo{Key: p.key, Size: body.n, SHA256: body.sum(), ModifiedAt: time.Now().UTC()}, err
 }
 
 func (s *S3) putOptions() minio.PutObjectOptions {
@@ -193,7 +221,7 @@ func measured(r io.Reader) (io.Reader, int64, error) {
 
 // same answers a put of a key that exists: fine when the bytes are the same.
 func (s *S3) same(ctx context.Context, key string, body *sentBody) error {
-	if _, err := io.Copy(io.Discard, body); err != nil { // what the client did not send any more
+	if err := body.drain(); err != nil { // what the client did not send any more
 		return err
 	}
 	kept, info, err := s.Open(ctx, key)
@@ -422,66 +450,4 @@ func s3Fault(err error) error {
 		return err
 	}
 	return record.Wrap(record.Unavailable, err, "the object store cannot be reached")
-}
-
-// known is a reader whose sum was computed on the way in, so that the server can keep it beside the object.
-type known struct {
-	io.ReadSeeker
-	sum string
-}
-
-// sentBody counts and hashes what is sent, and gives up when nothing moves.
-type sentBody struct {
-	r     io.Reader
-	h     hash.Hash
-	n     int64
-	err   error // of the source
-	stall *time.Timer
-}
-
-var errStalled = record.Errorf(record.Unavailable, "the object store takes nothing any more")
-
-// watch wraps the body of a put. The clock runs only while the server has the turn, not while the source is read.
-func watch(ctx context.Context, r io.Reader) (context.Context, *sentBody, func()) {
-	ctx, cancel := context.WithCancelCause(ctx)
-	b := &sentBody{r: r, h: sha256.New()}
-	b.stall = time.AfterFunc(s3Stall, func() { cancel(errStalled) })
-	return ctx, b, func() { b.stall.Stop(); cancel(nil) }
-}
-
-func (b *sentBody) Read(p []byte) (int, error) {
-	b.stall.Stop()
-	n, err := b.r.Read(p)
-	b.stall.Reset(4 * s3Stall)
-	b.n += int64(n)
-	_, _ = b.h.Write(p[:n])
-	if err != nil && !errors.Is(err, io.EOF) {
-		b.err = err
-	}
-	return n, err
-}
-
-func (b *sentBody) sum() string { return hex.EncodeToString(b.h.Sum(nil)) }
-
-// seekingBody can be sent again from its beginning.
-type seekingBody struct{ *sentBody }
-
-func (b seekingBody) Seek(offset int64, whence int) (int64, error) {
-	at, err := b.r.(io.Seeker).Seek(offset, whence)
-	if err == nil && at == 0 {
-		b.h.Reset()
-		b.n = 0
-	}
-	return at, err
-}
-
-// receivedBody gives errors in the middle of a body their kind.
-type receivedBody struct{ io.ReadCloser }
-
-func (b receivedBody) Read(p []byte) (int, error) {
-	n, err := b.ReadCloser.Read(p)
-	if err != nil && !errors.Is(err, io.EOF) {
-		err = s3Fault(err)
-	}
-	return n, err
 }

@@ -61,7 +61,7 @@ type Check struct {
 
 const (
 	maxLines      = 100
-	maxListed     = 100 // eligible results per line: more is noise to a doctor
+	maxListed     = 50 // eligible results per line: more is noise to a doctor
 	maxIneligible = 10
 	lookBack      = 2 * 366 * 24 * time.Hour // a result older than any window and any use for a decision today
 	wordMax       = 64

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"bufio"
 	"fmt"
 	"io"
 	"os"
@@ -135,7 +136,11 @@ func writePhantom(path string, fill func(io.Writer) error) error {
 		return err
 	}
 	defer f.Close()
-	if err := fill(f); err != nil {
+	w := bufio.NewWriterSize(f, 256<<10)
+	if err := fill(w); err != nil {
+		return err
+	}
+	if err := w.Flush(); err != nil {
 		return err
 	}
 	return f.Close()

@@ -40,8 +40,10 @@ var demoCounties = []demoCounty{
 	}},
 }
 
-func (c demoCounty) hospital() record.InstitutionID  { return record.InstitutionID(c.id + "-hospital") }
-func (c demoCounty) community() record.InstitutionID { return record.InstitutionID(c.id + "-community") }
+func (c demoCounty) hospital() record.InstitutionID { return record.InstitutionID(c.id + "-hospital") }
+func (c demoCounty) community() record.InstitutionID {
+	return record.InstitutionID(c.id + "-community")
+}
 
 const (
 	demoProvince = "gansu"

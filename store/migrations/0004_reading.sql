@@ -40,7 +40,8 @@ CREATE TABLE cases (
   due_at           BIGINT NOT NULL,
   version          BIGINT NOT NULL            -- compare-and-set
 );
-CREATE INDEX cases_listed ON cases (urgency, due_at, id) WHERE listed = 1;
+-- The columns behind id let a filter look at the index alone.
+CREATE INDEX cases_listed ON cases (urgency, due_at, id, institution_id, kind, modality, state, patient_id) WHERE listed = 1;
 CREATE INDEX cases_state ON cases (state, urgency, due_at, id);
 CREATE INDEX cases_holder ON cases (holder_id, urgency, due_at, id) WHERE holder_id <> '';
 CREATE INDEX cases_claims ON cases (claim_expires_at) WHERE holder_id <> '';

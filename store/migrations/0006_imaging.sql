@@ -31,6 +31,7 @@ CREATE TABLE studies (
   expected       INTEGER NOT NULL DEFAULT 0, -- instances announced by a finish
   priority       TEXT NOT NULL DEFAULT '',
   clinical_info  TEXT NOT NULL DEFAULT '',
+  case_id        TEXT NOT NULL DEFAULT '',
   UNIQUE (institution_id, study_uid)
 );
 CREATE INDEX studies_uid ON studies (study_uid);

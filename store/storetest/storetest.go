@@ -17,6 +17,8 @@ import (
 	"time"
 
 	_ "github.com/jackc/pgx/v5/stdlib" // the driver that makes and drops databases
+	"github.com/minio/minio-go/v7"
+	"github.com/minio/minio-go/v7/pkg/credentials"
 
 	"github.com/lianzhen/lianzhen/record"
 	"github.com/lianzhen/lianzhen/store"
@@ -141,27 +143,41 @@ func S3Config(t testing.TB) store.S3Config {
 	}
 }
 
-// S3 opens the S3 server of the tests; its buckets are emptied and removed afterwards.
+// S3 opens the S3 server of the tests; its buckets are removed afterwards.
 func S3(t testing.TB) *store.S3 {
 	t.Helper()
-	s, err := store.NewS3(S3Config(t))
+	cfg := S3Config(t)
+	s, err := store.NewS3(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { Empty(t, s) })
+	t.Cleanup(func() { RemoveBuckets(t, cfg) })
 	return s
 }
 
-// Empty removes every blob.
-func Empty(t testing.TB, blobs store.Blobs) {
+// RemoveBuckets removes the buckets of a test with all that is in them, retained versions too.
+func RemoveBuckets(t testing.TB, cfg store.S3Config) {
 	t.Helper()
 	ctx := context.Background()
-	for b, err := range blobs.List(ctx, "", "") {
-		if err != nil {
-			t.Error(err)
-			return
+	client, err := minio.New(cfg.Endpoint, &minio.Options{Creds: credentials.NewStaticV4(cfg.AccessKey, cfg.SecretKey, ""), Secure: cfg.Secure})
+	if err != nil {
+		t.Fatal(err)
+	}
+	buckets, err := client.ListBuckets(ctx)
+	if err != nil {
+		t.Error(err)
+	}
+	for _, b := range buckets {
+		if !strings.HasPrefix(b.Name, cfg.BucketPrefix) {
+			continue
 		}
-		if err := blobs.Delete(ctx, b.Key); err != nil {
+		for o := range client.ListObjectsIter(ctx, b.Name, minio.ListObjectsOptions{WithVersions: true, Recursive: true}) {
+			opts := minio.RemoveObjectOptions{VersionID: o.VersionID, GovernanceBypass: true}
+			if err := client.RemoveObject(ctx, b.Name, o.Key, opts); err != nil {
+				t.Error(err)
+			}
+		}
+		if err := client.RemoveBucket(ctx, b.Name); err != nil {
 			t.Error(err)
 		}
 	}

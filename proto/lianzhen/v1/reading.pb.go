@@ -127,10 +127,14 @@ type Case struct {
 	// The signed version, where there is one.
 	ReportId string `protobuf:"bytes,28,opt,name=report_id,json=reportId,proto3" json:"report_id,omitempty"`
 	// The exam was not complete when the case was opened.
-	Incomplete    bool `protobuf:"varint,29,opt,name=incomplete,proto3" json:"incomplete,omitempty"`
-	Critical      bool `protobuf:"varint,30,opt,name=critical,proto3" json:"critical,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Incomplete bool `protobuf:"varint,29,opt,name=incomplete,proto3" json:"incomplete,omitempty"`
+	Critical   bool `protobuf:"varint,30,opt,name=critical,proto3" json:"critical,omitempty"`
+	// More came after the text was submitted: somebody has to look.
+	Additions bool `protobuf:"varint,31,opt,name=additions,proto3" json:"additions,omitempty"`
+	// A critical value waits for its acknowledgement.
+	CriticalUnacknowledged bool `protobuf:"varint,32,opt,name=critical_unacknowledged,json=criticalUnacknowledged,proto3" json:"critical_unacknowledged,omitempty"`
+	unknownFields          protoimpl.UnknownFields
+	sizeCache              protoimpl.SizeCache
 }
 
 func (x *Case) Reset() {
@@ -369,6 +373,20 @@ func (x *Case) GetIncomplete() bool {
 func (x *Case) GetCritical() bool {
 	if x != nil {
 		return x.Critical
+	}
+	return false
+}
+
+func (x *Case) GetAdditions() bool {
+	if x != nil {
+		return x.Additions
+	}
+	return false
+}
+
+func (x *Case) GetCriticalUnacknowledged() bool {
+	if x != nil {
+		return x.CriticalUnacknowledged
 	}
 	return false
 }
@@ -2352,7 +2370,7 @@ var File_lianzhen_v1_reading_proto protoreflect.FileDescriptor
 
 const file_lianzhen_v1_reading_proto_rawDesc = "" +
 	"\n" +
-	"\x19lianzhen/v1/reading.proto\x12\vlianzhen.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x18lianzhen/v1/common.proto\"\x85\t\n" +
+	"\x19lianzhen/v1/reading.proto\x12\vlianzhen.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x18lianzhen/v1/common.proto\"\xdc\t\n" +
 	"\x04Case\x12\x17\n" +
 	"\acase_id\x18\x01 \x01(\tR\x06caseId\x12+\n" +
 	"\x04kind\x18\x02 \x01(\x0e2\x17.lianzhen.v1.CentreKindR\x04kind\x12\x1b\n" +
@@ -2389,7 +2407,9 @@ const file_lianzhen_v1_reading_proto_rawDesc = "" +
 	"\n" +
 	"incomplete\x18\x1d \x01(\bR\n" +
 	"incomplete\x12\x1a\n" +
-	"\bcritical\x18\x1e \x01(\bR\bcritical\"\x82\x04\n" +
+	"\bcritical\x18\x1e \x01(\bR\bcritical\x12\x1c\n" +
+	"\tadditions\x18\x1f \x01(\bR\tadditions\x127\n" +
+	"\x17critical_unacknowledged\x18  \x01(\bR\x16criticalUnacknowledged\"\x82\x04\n" +
 	"\x10ListCasesRequest\x12'\n" +
 	"\tpage_size\x18\x01 \x01(\x05B\n" +
 	"\xbaH\a\x1a\x05\x18\xe8\a(\x00R\bpageSize\x12\x1d\n" +

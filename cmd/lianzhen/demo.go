@@ -1,0 +1,159 @@
+// lianzhen demo: one command that shows the whole house at work on this machine, with invented people.
+
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"time"
+)
+
+// runDemo builds the trial's world in its data folder, tells the story on the first start or with --once, and serves.
+func runDemo(ctx context.Context, cmd demoCmd) error {
+	start := time.Now()
+	if err := os.MkdirAll(cmd.Data, 0o700); err != nil {
+		return fmt.Errorf("demo: %w", err)
+	}
+	ready := filepath.Join(cmd.Data, "demo.json") // whoever waits for it finds a server that answers
+	if err := os.Remove(ready); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return fmt.Errorf("demo: %w", err)
+	}
+	world, err := openWorld(cmd.Data, start)
+	if err != nil {
+		return err
+	}
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	running, err := startDemo(ctx, cmd, world)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		stop()
+		<-running.ended
+	}()
+	t := newDemoTable(os.Stdout)
+	if cmd.Once || !world.Made["story"] {
+		if err := running.tell(ctx, t, world, cmd.Data); err != nil {
+			return err
+		}
+	}
+	file := running.file(world)
+	if err := writeSecret(ready, file); err != nil {
+		return err
+	}
+	if cmd.Once {
+		fmt.Fprintf(os.Stdout, t.t("\n全部完成,用时 %.1f 秒。账号与密钥在 %s\n", "\nall done in %.1f s. Logins and keys are in %s\n"), time.Since(start).Seconds(), ready)
+		return nil
+	}
+	t.welcome(file, ready)
+	select {
+	case <-ctx.Done():
+		return nil
+	case <-running.ended:
+		return running.err
+	}
+}
+
+// demoServer is the trial's server while it runs.
+type demoServer struct {
+	demoDoors
+	ended chan struct{} // closed when it has stopped
+	err   error         // why, once ended
+}
+
+// startDemo opens the doors and waits until they answer.
+func startDemo(ctx context.Context, cmd demoCmd, world *demoWorld) (*demoServer, error) {
+	web, err := net.Listen("tcp", cmd.HTTP)
+	if err != nil {
+		return nil, fmt.Errorf("demo: %w", err)
+	}
+	rpc, err := net.Listen("tcp", cmd.GRPC)
+	if err != nil {
+		web.Close()
+		return nil, fmt.Errorf("demo: %w", err)
+	}
+	d := &demoServer{demoDoors: demoDoors{http: "http://" + reachable(web), grpc: reachable(rpc)}, ended: make(chan struct{})}
+	built := make(chan error, 1)
+	go func() {
+		defer close(d.ended)
+		d.err = serveDemo(ctx, cmd, web, rpc, func(r demoRooms) error {
+			err := world.build(ctx, r)
+			built <- err
+			return err
+		})
+	}()
+	select {
+	case err = <-built:
+	case <-d.ended:
+		return nil, d.err
+	}
+	if err == nil {
+		err = d.await(ctx)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return d, nil
+}
+
+// reachable is the listener's address as a client on this machine dials it.
+func reachable(l net.Listener) string {
+	a := l.Addr().(*net.TCPAddr)
+	if a.IP.IsUnspecified() {
+		return fmt.Sprintf("127.0.0.1:%d", a.Port)
+	}
+	return a.String()
+}
+
+// await asks /readyz until the server is ready.
+func (d *demoServer) await(ctx context.Context) error {
+	late := time.Now().Add(30 * time.Second)
+	for {
+		res, err := restClient.Get(d.http + "/readyz")
+		if err == nil {
+			res.Body.Close()
+			if res.StatusCode == http.StatusOK {
+				return nil
+			}
+			err = fmt.Errorf("/readyz: HTTP %d", res.StatusCode)
+		}
+		if time.Now().After(late) {
+			return fmt.Errorf("demo: the server does not get ready: %w", err)
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-d.ended:
+			return errors.Join(errors.New("demo: the server stopped"), d.err)
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+}
+
+func (d *demoServer) tell(ctx context.Context, t *demoTable, w *demoWorld, data string) error {
+	s := newStory(d.demoDoors, t, w, filepath.Join(data, "demo"), time.Now())
+	defer s.close()
+	if err := w.save(); err != nil { // the next story makes other studies, whatever becomes of this one
+		return err
+	}
+	t.head()
+	if err := s.tell(ctx); err != nil {
+		return fmt.Errorf("demo: the story failed: %w", err)
+	}
+	w.Made["story"] = true
+	return w.save()
+}
+
+func (d *demoServer) file(w *demoWorld) demoFile {
+	f := demoFile{HTTP: d.http, GRPC: d.grpc, Users: w.logins(), Keys: w.keys()}
+	for _, dev := range demoDevices() {
+		f.Devices = append(f.Devices, demoAE{dev.AETitle, string(dev.Institution)})
+	}
+	return f
+}
