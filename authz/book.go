@@ -7,7 +7,6 @@ import (
 	"crypto/sha256"
 	"database/sql"
 	"encoding/hex"
-	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -99,38 +98,6 @@ func (b *Book) change(ctx context.Context, s record.Scope, fn func(tx *store.Tx)
 		}
 		return fn(tx)
 	})
-}
-
-// grantable is which roles each administrator may give to others, at the institutions of his scope.
-var grantable = map[string][]string{
-	InstitutionAdmin: {Technician, Clinician, Reader, Reviewer, CentreAdmin},
-	CommunityAdmin:   {Technician, Clinician, Reader, Reviewer, CentreAdmin, InstitutionAdmin},
-	PlatformAdmin:    {InstitutionAdmin, CommunityAdmin, CentreAdmin, Supervisor, PlatformAdmin, SecurityAdmin, AuditAdmin},
-}
-
-// Grantable lists the roles that somebody with the given roles may give to others.
-func Grantable(roles []string) []string {
-	var out []string
-	for _, r := range roles {
-		out = append(out, grantable[r]...)
-	}
-	slices.Sort(out)
-	return slices.Compact(out)
-}
-
-// mayGrant are the roles that the actor of s may give and take, looked up now: a scope may be older than a revocation.
-// The program itself may give any.
-func mayGrant(ctx context.Context, tx *store.Tx, s record.Scope) ([]string, error) {
-	switch s.Actor.Kind {
-	case record.ActorSystem:
-		return Roles(), nil
-	case record.ActorUser:
-		roles, err := collect(ctx, tx, `SELECT r.role FROM user_roles r JOIN users u ON u.id = r.user_id
-			WHERE r.user_id = $1 AND r.institution_id = $2 AND u.active = 1`,
-			[]any{s.Actor.ID, string(s.Actor.Institution)}, func(r *string) []any { return []any{r} })
-		return Grantable(roles), err
-	}
-	return nil, nil
 }
 
 // manages refuses actors that are no people, and institutions outside the scope, as if they did not exist.

@@ -612,7 +612,7 @@ func TestHasherReadsItsOwnAndRefusesTheRest(t *testing.T) {
 func TestUnknownLoginTakesAsLong(t *testing.T) {
 	d := newDesk(t)
 	d.user("doctor", Grant{Clinician, storetest.Suwu})
-	took := map[string]time.Duration{}
+	best := map[string]time.Duration{"doc": time.Hour, "nob": time.Hour} // of several: the machine has other work
 	for i := range 4 {
 		for _, login := range []string{"doctor", fmt.Sprintf("nobody%d", i)} {
 			begun := time.Now()
@@ -620,10 +620,10 @@ func TestUnknownLoginTakesAsLong(t *testing.T) {
 			if record.Public(err) != record.Public(errSignIn) {
 				t.Fatal(err)
 			}
-			took[login[:3]] += time.Since(begun)
+			best[login[:3]] = min(best[login[:3]], time.Since(begun))
 		}
 	}
-	if ratio := float64(took["nob"]) / float64(took["doc"]); ratio < 0.4 || ratio > 2.5 {
-		t.Errorf("known %v, unknown %v", took["doc"], took["nob"])
+	if ratio := float64(best["nob"]) / float64(best["doc"]); ratio < 0.4 || ratio > 2.5 {
+		t.Errorf("known %v, unknown %v", best["doc"], best["nob"])
 	}
 }

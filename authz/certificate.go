@@ -130,7 +130,8 @@ func (b *Book) CreateCertificate(ctx context.Context, s record.Scope, c Certific
 }
 
 // ListCertificates lists the certificates inside the scope; of one institution where it is named.
-func (b *Book) ListCertificates(ctx context.Context, s record.Scope, institution record.InstitutionID, p store.Page) (list []Certificate, next string, err error) {
+func (b *Book) ListCertificates(ctx context.Context, s record.Scope, institution record.InstitutionID, p store.Page) (
+	list []Certificate, next string, err error) {
 	where, args := within(s, institution, p)
 	rows, err := collect(ctx, b.db, `SELECT `+certificateColumns+` FROM certificates WHERE fingerprint > $1 AND `+where, args, (*certificateRow).fields)
 	for i := range rows {

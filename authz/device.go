@@ -155,7 +155,8 @@ func (c DeviceChange) apply(d *Device) {
 }
 
 // ListDevices lists the devices inside the scope by id; of one institution where it is named.
-func (b *Book) ListDevices(ctx context.Context, s record.Scope, institution record.InstitutionID, p store.Page) (list []Device, next string, err error) {
+func (b *Book) ListDevices(ctx context.Context, s record.Scope, institution record.InstitutionID, p store.Page) (
+	list []Device, next string, err error) {
 	where, args := within(s, institution, p)
 	rows, err := collect(ctx, b.db, `SELECT `+deviceColumns+` FROM devices WHERE id > $1 AND `+where, args, (*deviceRow).fields)
 	for i := range rows {

@@ -103,6 +103,7 @@ type Server struct {
 	health   *health.Server
 
 	readiness readiness
+	underway  underway
 	stopping  chan struct{} // closed when no new work is taken
 	stopOnce  sync.Once
 }

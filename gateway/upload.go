@@ -222,6 +222,11 @@ func (u *uploads) accept(o *incoming, b *pb.UploadBegin) {
 
 func (u *uploads) store(ctx context.Context, o *incoming, b *pb.UploadBegin) (imaging.Stored, error) {
 	if b.GetSha256() != "" {
+		done, err := u.underway.enter(ctx, string(u.scope.Actor.Institution)+"/"+b.GetSha256(), o.pipe)
+		if err != nil {
+			return imaging.Stored{}, err
+		}
+		defer done()
 		held, err := u.Imaging.Have(ctx, u.scope, []imaging.Digest{{SHA256: b.GetSha256(), Size: b.GetSize()}})
 		if err != nil {
 			return imaging.Stored{}, err
@@ -282,6 +287,50 @@ func storedToPB(s imaging.Stored) *pb.UploadStored {
 		InstanceId: string(s.Instance), StudyId: string(s.Study), StudyInstanceUid: string(s.StudyUID),
 		SopInstanceUid: string(s.SOPUID), AlreadyStored: s.Already, Warnings: s.Warnings,
 	}
+}
+
+// underway are the objects with a known digest that arrive now. A sender whose line broke comes back before the server
+// has noticed: the newer upload of an object ends the older one and goes on where it stopped.
+type underway struct {
+	mu sync.Mutex
+	of map[string]*arriving
+}
+
+type arriving struct {
+	pipe *pipe
+	done chan struct{}
+}
+
+var errContinued = record.Errorf(record.Unavailable, "the same object is being sent again over another stream")
+
+func (u *underway) enter(ctx context.Context, key string, p *pipe) (leave func(), err error) {
+	me := &arriving{p, make(chan struct{})}
+	for {
+		u.mu.Lock()
+		before, busy := u.of[key]
+		if !busy {
+			if u.of == nil {
+				u.of = map[string]*arriving{}
+			}
+			u.of[key] = me
+		}
+		u.mu.Unlock()
+		if !busy {
+			break
+		}
+		before.pipe.close(errContinued)
+		select {
+		case <-before.done:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+	return func() {
+		u.mu.Lock()
+		defer u.mu.Unlock()
+		delete(u.of, key)
+		close(me.done)
+	}, nil
 }
 
 // pipe carries the pieces of one object to its reader. It holds pieces, not copies: at most pipeBytes wait, or one piece.

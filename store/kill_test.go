@@ -77,8 +77,9 @@ func TestNothingAcknowledgedIsLost(t *testing.T) {
 		must(t, err)
 		must(t, cmd.Start())
 		lines := bufio.NewScanner(out)
-		said, limit := 0, 5+round*3
+		said, limit, last := 0, 5+round*3, ""
 		for lines.Scan() {
+			last += lines.Text() + "\n"
 			if name, ok := strings.CutPrefix(lines.Text(), "kept "); ok {
 				acknowledged[name] = true
 				if said++; said == limit {
@@ -88,7 +89,7 @@ func TestNothingAcknowledgedIsLost(t *testing.T) {
 		}
 		_ = cmd.Wait()
 		if said < limit {
-			t.Fatalf("round %d: the writer ended by itself after %d", round, said)
+			t.Fatalf("round %d: the writer ended by itself after %d:\n%s", round, said, last)
 		}
 	}
 	db, blobs := openKilled(t, dir)

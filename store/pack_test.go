@@ -164,9 +164,7 @@ func TestPackerBoundsMemoryAndCollectsWhileWriting(t *testing.T) {
 	var x index
 	p := store.NewPacker(slow, store.PackOptions{InFlight: 1000, Quiet: time.Millisecond}, x.commit)
 	var done sync.WaitGroup
-	add := func(name string, n int) error {
-		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
-		defer cancel()
+	add := func(ctx context.Context, name string, n int) error {
 		done.Add(1)
 		err := p.Go(ctx, "bkt/g", name, make([]byte, n), name, func(err error) {
 			if err != nil {
@@ -179,12 +177,16 @@ func TestPackerBoundsMemoryAndCollectsWhileWriting(t *testing.T) {
 		}
 		return err
 	}
-	must(t, add("first", 100))
-	time.Sleep(20 * time.Millisecond) // it is being written
-	for i := range 8 {
-		must(t, add(fmt.Sprint(i), 100))
+	must(t, add(t.Context(), "first", 100))
+	for slow.puts.Load() == 0 { // until it is being written
+		time.Sleep(time.Millisecond)
 	}
-	if err := add("too-much", 300); !errors.Is(err, context.DeadlineExceeded) {
+	for i := range 8 {
+		must(t, add(t.Context(), fmt.Sprint(i), 100))
+	}
+	short, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	if err := add(short, "too-much", 300); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("memory is not bounded: %v", err)
 	}
 	time.Sleep(20 * time.Millisecond)

@@ -419,6 +419,9 @@ func (d dice) question() (Ask, Prior) {
 	if d.chance(3) {
 		a.At = d.instant()
 	}
+	if d.chance(6) { // a rule begins or ends now
+		a.At = time.UnixMicro(one(d, diceDays[3:]...).at(0) + int64(d.IntN(3)-1)).UTC()
+	}
 	for _, s := range diceScopes[3:] {
 		if d.chance(2) {
 			a.Scopes = append(a.Scopes, s)
@@ -444,7 +447,7 @@ func (d dice) question() (Ask, Prior) {
 }
 
 func TestTheNaiveOracleAgrees(t *testing.T) {
-	books, each := 500, 500 // 250,000
+	books, each := 400, 500 // 200,000
 	d := dice{rand.New(rand.NewPCG(20261101, 6))}
 	seen := map[State]int{}
 	masks := map[Mask]bool{}

@@ -34,7 +34,7 @@ func TestUsage(t *testing.T) {
 		{"nothing to send", []string{"send", dir, "--to=localhost:1", "--key-file=" + keyFile, "--insecure", "--lang=zh", state}, 0, "没有找到"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			for _, name := range []string{"LIANZHEN_KEY", "LIANZHEN_TO"} {
+			for _, name := range []string{"LIANZHEN_EDGE_KEY", "LIANZHEN_EDGE_TO"} {
 				t.Setenv(name, "")
 				os.Unsetenv(name)
 			}

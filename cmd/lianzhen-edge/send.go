@@ -19,8 +19,8 @@ import (
 type sendCmd struct {
 	Paths []string `arg:"" name:"paths" help:"Folders and files. Files are known as DICOM by their content; a CD works."`
 
-	To       string `required:"" placeholder:"HOST:PORT" env:"LIANZHEN_TO" help:"The centre's gRPC door."`
-	Key      string `xor:"key" placeholder:"lz_..." env:"LIANZHEN_KEY" help:"API key. Other users of this computer can see it in the list of processes: prefer --key-file or the environment."`
+	To       string `required:"" placeholder:"HOST:PORT" env:"LIANZHEN_EDGE_TO" help:"The centre's gRPC door."`
+	Key      string `xor:"key" placeholder:"lz_..." env:"LIANZHEN_EDGE_KEY" help:"API key. Other users of this computer can see it in the list of processes: prefer --key-file or the environment."`
 	KeyFile  string `xor:"key" type:"path" placeholder:"FILE" help:"File with the API key and nothing else."`
 	CA       string `type:"path" placeholder:"FILE" help:"Certificates in PEM that the centre's certificate must come from."`
 	Cert     string `type:"path" placeholder:"FILE" help:"Client certificate in PEM."`
@@ -102,7 +102,7 @@ func (c *sendCmd) key() (string, error) {
 	}
 	switch {
 	case key == "" && c.Cert == "":
-		return "", errors.New("a key is needed: --key-file, LIANZHEN_KEY or --key, or a client certificate")
+		return "", errors.New("a key is needed: --key-file, LIANZHEN_EDGE_KEY or --key, or a client certificate")
 	case key != "" && !strings.HasPrefix(key, "lz_"):
 		return "", errors.New("the key does not begin with lz_")
 	case strings.ContainsAny(key, " \t\r\n"):

@@ -156,7 +156,7 @@ func seed(t testing.TB, data, database string) (key string) {
 	return key
 }
 
-func slices(seed uint64, n, edgePixels int) [][]byte {
+func ctSlices(seed uint64, n, edgePixels int) [][]byte {
 	var out [][]byte
 	spec := phantom.Spec{
 		Kind: phantom.CTChest, Seed: seed, Count: n, Rows: edgePixels, Columns: edgePixels,
@@ -307,7 +307,7 @@ func TestNothingAcknowledgedIsLostWhenTheServerIsKilledFiftyTimes(t *testing.T) 
 		c := dial(t, s.grpc, key)
 		var g sync.WaitGroup
 		for w := range 2 {
-			objects := slices(uint64(round*2+w+1), 40, 128)
+			objects := ctSlices(uint64(round*2+w+1), 40, 128)
 			all = append(all, objects...)
 			g.Go(func() {
 				_ = c.send(t.Context(), objects, func(o []byte, r *pb.UploadStored) {
@@ -423,7 +423,7 @@ func TestEverythingArrivesOnceThoughTheObjectStoreIsAwayForTwentySeconds(t *test
 	data := t.TempDir()
 	key := seed(t, data, "")
 	s := serve(t, data, m.env()...)
-	objects := append(slices(1, 60, 256), slices(2, 60, 256)...)
+	objects := append(ctSlices(1, 60, 256), ctSlices(2, 60, 256)...)
 	var unavailable sync.Map
 	c := dial(t, s.grpc, key)
 	m.stop()
@@ -466,7 +466,7 @@ func TestAFullDiskIsUnavailableAndHarmsNothing(t *testing.T) {
 	key := seed(t, data, "")
 	s := serve(t, data)
 	c := dial(t, s.grpc, key)
-	objects := slices(1, 60, 512) // 31 MB
+	objects := ctSlices(1, 60, 512) // 31 MB
 	var mu sync.Mutex
 	acked, failures := map[string]string{}, map[codes.Code]int{}
 	err := c.send(t.Context(), objects, func(o []byte, r *pb.UploadStored) {
@@ -515,7 +515,7 @@ func TestTwoServersServeTheSameData(t *testing.T) {
 	env := append(m.env(), "LIANZHEN_DATABASE_URL="+database)
 	one, two := serve(t, data, env...), serve(t, other, env...)
 	a, b := dial(t, one.grpc, key), dial(t, two.grpc, key)
-	objects := slices(1, 40, 128)
+	objects := ctSlices(1, 40, 128)
 	var g sync.WaitGroup
 	var mu sync.Mutex
 	ids := map[string]string{}

@@ -30,13 +30,15 @@ func runDemo(ctx context.Context, cmd demoCmd) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	running, err := startDemo(ctx, cmd, world)
+	if running != nil {
+		defer func() {
+			stop()
+			<-running.ended
+		}()
+	}
 	if err != nil {
 		return err
 	}
-	defer func() {
-		stop()
-		<-running.ended
-	}()
 	t := newDemoTable(os.Stdout)
 	if cmd.Once || !world.Made["story"] {
 		if err := running.tell(ctx, t, world, cmd.Data); err != nil {
@@ -67,39 +69,44 @@ type demoServer struct {
 	err   error         // why, once ended
 }
 
-// startDemo opens the doors and waits until they answer.
+// startDemo builds the server over embedded storage, the world in it, opens the doors and waits until they answer.
 func startDemo(ctx context.Context, cmd demoCmd, world *demoWorld) (*demoServer, error) {
-	web, err := net.Listen("tcp", cmd.HTTP)
-	if err != nil {
-		return nil, fmt.Errorf("demo: %w", err)
-	}
-	rpc, err := net.Listen("tcp", cmd.GRPC)
-	if err != nil {
-		web.Close()
-		return nil, fmt.Errorf("demo: %w", err)
-	}
-	d := &demoServer{demoDoors: demoDoors{http: "http://" + reachable(web), grpc: reachable(rpc)}, ended: make(chan struct{})}
-	built := make(chan error, 1)
-	go func() {
-		defer close(d.ended)
-		d.err = serveDemo(ctx, cmd, web, rpc, func(r demoRooms) error {
-			err := world.build(ctx, r)
-			built <- err
-			return err
-		})
-	}()
-	select {
-	case err = <-built:
-	case <-d.ended:
-		return nil, d.err
-	}
-	if err == nil {
-		err = d.await(ctx)
-	}
+	a, err := buildDemo(ctx, cmd)
 	if err != nil {
 		return nil, err
 	}
-	return d, nil
+	if err := world.build(ctx, demoRooms{a.db, a.book, a.desk}); err != nil {
+		return nil, errors.Join(err, a.close())
+	}
+	d := &demoServer{
+		demoDoors: demoDoors{http: "http://" + reachable(a.listeners.HTTP), grpc: reachable(a.listeners.GRPC)},
+		ended:     make(chan struct{}),
+	}
+	go func() {
+		defer close(d.ended)
+		d.err = errors.Join(a.run(ctx), a.close())
+	}()
+	return d, d.await(ctx)
+}
+
+// buildDemo takes no settings file and no environment: the trial is the same everywhere. The server's log goes to a file, so
+// that the table stays a table.
+func buildDemo(ctx context.Context, cmd demoCmd) (*app, error) {
+	cfg := defaults()
+	cfg.Data, cfg.HTTP.Address, cfg.GRPC.Address, cfg.Ops.Address = cmd.Data, cmd.HTTP, cmd.GRPC, ""
+	cfg.Drain = 5 * time.Second
+	log, err := os.OpenFile(filepath.Join(cmd.Data, "demo", "server.log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("demo: %w", err)
+	}
+	usual := os.Stderr
+	os.Stderr = log // what build takes for the log's file
+	defer func() { os.Stderr = usual }()
+	a, err := build(ctx, cfg)
+	if err != nil {
+		return nil, errors.Join(err, log.Close())
+	}
+	return a, nil
 }
 
 // reachable is the listener's address as a client on this machine dials it.
@@ -130,7 +137,7 @@ func (d *demoServer) await(ctx context.Context) error {
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-d.ended:
-			return errors.Join(errors.New("demo: the server stopped"), d.err)
+			return fmt.Errorf("demo: the server stopped: %w", d.err)
 		case <-time.After(20 * time.Millisecond):
 		}
 	}

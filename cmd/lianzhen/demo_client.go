@@ -24,7 +24,7 @@ type demoDoors struct {
 	grpc string // host:port
 }
 
-// demoVisitor is somebody who has signed in, or a program with its key.
+// demoVisitor is somebody who has signed in.
 type demoVisitor struct {
 	demoDoors
 	name  string // what the table calls them
@@ -41,30 +41,28 @@ func (b bearerToken) GetRequestMetadata(context.Context, ...string) (map[string]
 
 func (bearerToken) RequireTransportSecurity() bool { return false }
 
-// enter makes a visitor of a token or a key.
-func (d demoDoors) enter(name, token string) (*demoVisitor, error) {
-	conn, err := grpc.NewClient(d.grpc, grpc.WithTransportCredentials(insecure.NewCredentials()), grpc.WithPerRPCCredentials(bearerToken(token)))
+// signIn makes a visitor. Over HTTP the session is a cookie that only a browser can use, so programs sign in over gRPC.
+func (d demoDoors) signIn(ctx context.Context, login, password string) (*demoVisitor, error) {
+	plain := grpc.WithTransportCredentials(insecure.NewCredentials())
+	hall, err := grpc.NewClient(d.grpc, plain)
 	if err != nil {
 		return nil, err
 	}
-	return &demoVisitor{demoDoors: d, name: name, token: token, conn: conn}, nil
-}
-
-// signIn is the portal's sign-in, over REST.
-func (d demoDoors) signIn(ctx context.Context, login, password string) (*demoVisitor, error) {
-	v := &demoVisitor{demoDoors: d}
-	var s pb.Session
-	if err := v.rest(ctx, http.MethodPost, "/api/v1/session:signIn", &pb.SignInRequest{Login: login, Password: password}, &s); err != nil {
+	defer hall.Close()
+	in, err := pb.NewSessionServiceClient(hall).SignIn(ctx, &pb.SignInRequest{Login: login, Password: password})
+	if err != nil {
 		return nil, fmt.Errorf("sign in %s: %w", login, err)
 	}
-	return d.enter(s.GetDisplayName()+" ("+s.GetInstitutionName()+")", s.GetToken())
+	conn, err := grpc.NewClient(d.grpc, plain, grpc.WithPerRPCCredentials(bearerToken(in.GetToken())))
+	if err != nil {
+		return nil, err
+	}
+	return &demoVisitor{
+		demoDoors: d, name: in.GetDisplayName() + " (" + in.GetInstitutionName() + ")", token: in.GetToken(), conn: conn,
+	}, nil
 }
 
-func (v *demoVisitor) close() {
-	if v.conn != nil {
-		v.conn.Close()
-	}
-}
+func (v *demoVisitor) close() { v.conn.Close() }
 
 func (v *demoVisitor) reading() pb.ReadingServiceClient  { return pb.NewReadingServiceClient(v.conn) }
 func (v *demoVisitor) imaging() pb.ImagingServiceClient  { return pb.NewImagingServiceClient(v.conn) }
@@ -87,9 +85,7 @@ func (v *demoVisitor) rest(ctx context.Context, method, path string, in, out pro
 		return err
 	}
 	req.Header.Set("Content-Type", "application/json")
-	if v.token != "" {
-		req.Header.Set("Authorization", "Bearer "+v.token)
-	}
+	req.Header.Set("Authorization", "Bearer "+v.token)
 	res, err := restClient.Do(req)
 	if err != nil {
 		return err

@@ -103,6 +103,6 @@ func (t *demoTable) welcome(f demoFile, path string) {
 		fmt.Fprintf(t.out, "  %-28s %-20s %s\n", k.Name, k.Institution, k.Key)
 	}
 	say("\n试着上传一个文件夹:", "\ntry to send a folder:")
-	fmt.Fprintf(t.out, "  LIANZHEN_KEY=%s lianzhen-edge send DIR --to %s --insecure\n\n", f.Keys[0].Key, f.GRPC)
+	fmt.Fprintf(t.out, "  LIANZHEN_EDGE_KEY=%s lianzhen-edge send DIR --to %s --insecure\n\n", f.Keys[0].Key, f.GRPC)
 	say("按 Ctrl-C 停止。", "Press Ctrl-C to stop.")
 }
