@@ -447,7 +447,7 @@ func TestExplain(t *testing.T) {
 		{"treated here", clinicianAt(at, Clinician), Question{Kind: "imaging", Act: "read", Owner: far, Related: true},
 			Explanation{Allowed: true, Rules: []string{"doc-imaging-read-related"}}},
 		{"withdrawn", clinicianAt(at, Clinician), Question{Kind: "imaging", Act: "read", Owner: far, Related: true, Withdrawn: true},
-			Explanation{Rules: []string{"deny-withdrawn"}}},
+			Explanation{Rules: []string{"deny-withdrawn-doc"}}},
 		{"ecg centre only", clinicianAt(at, Reader), Question{Kind: "imaging", Act: "read", Owner: storetest.LiangzhouHospital}, Explanation{Nearest: []string{
 			"reader-imaging-read lacks relation served",
 			"tech-imaging-read lacks role technician, relation own",

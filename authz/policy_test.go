@@ -184,7 +184,7 @@ func reaches(word, kind string, s situation) bool {
 	case "below":
 		return usual && !hidden && (s.owner == storetest.LeadHospital || s.owner == station)
 	case "served":
-		return usual && !hidden && s.owner != far && (s.owner != storetest.LiangzhouHospital || kind != "imaging")
+		return usual && s.owner != far && (s.owner != storetest.LiangzhouHospital || kind != "imaging")
 	case "any":
 		return usual && !hidden
 	case "treated":

@@ -6,6 +6,7 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -13,6 +14,7 @@ import (
 
 	"google.golang.org/grpc"
 	grpcbackoff "google.golang.org/grpc/backoff"
+	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/keepalive"
@@ -31,10 +33,10 @@ func (b bearer) GetRequestMetadata(context.Context, ...string) (map[string]strin
 func (b bearer) RequireTransportSecurity() bool { return b.secure }
 
 // dial makes a connection that is not opened before its first call.
-func dial(c Config) (*grpc.ClientConn, error) {
+func dial(c Config, distrust func(error)) (*grpc.ClientConn, error) {
 	creds := insecure.NewCredentials()
 	if c.TLS != nil {
-		creds = credentials.NewTLS(c.TLS)
+		creds = &wary{credentials.NewTLS(c.TLS), distrust}
 	}
 	opts := []grpc.DialOption{
 		grpc.WithTransportCredentials(creds),
@@ -60,6 +62,26 @@ func dial(c Config) (*grpc.ClientConn, error) {
 		return nil, fmt.Errorf("address %s: %w", c.To, err)
 	}
 	return conn, nil
+}
+
+// wary tells when the centre does not prove who it is: gRPC itself takes that for a broken line and would try for ever.
+type wary struct {
+	credentials.TransportCredentials
+	distrust func(error)
+}
+
+func (w *wary) ClientHandshake(ctx context.Context, authority string, raw net.Conn) (net.Conn, credentials.AuthInfo, error) {
+	c, info, err := w.TransportCredentials.ClientHandshake(ctx, authority, raw)
+	var unproved *tls.CertificateVerificationError
+	var noTLS tls.RecordHeaderError
+	if errors.As(err, &unproved) || errors.As(err, &noTLS) {
+		w.distrust(&StopError{codes.Unauthenticated, err.Error()})
+	}
+	return c, info, err
+}
+
+func (w *wary) Clone() credentials.TransportCredentials {
+	return &wary{w.TransportCredentials.Clone(), w.distrust}
 }
 
 // ClientTLS makes a TLS configuration from what the command line names: a file of authorities, a client certificate with key.

@@ -187,7 +187,13 @@ func (l *lane) failure(f *flight, out *pb.UploadFailure) {
 		l.later(f.Object, 0)
 	default:
 		l.patience.progress()
-		l.settled(f.Object, func() { f.State, f.Reason, f.Quarantine = Refused, refusal(code, out), out.GetQuarantineId() })
+		refused := func() { f.State, f.Reason, f.Quarantine = Refused, refusal(code, out), out.GetQuarantineId() }
+		if code == codes.InvalidArgument && f.cached {
+			f.cached = false
+			go l.rehash(f.Object, refused)
+			return
+		}
+		l.settled(f.Object, refused)
 	}
 }
 

@@ -17,6 +17,7 @@ const (
 	NotDICOM       = "not-dicom"
 	MediaDirectory = "dicomdir"
 	Empty          = "empty"
+	BrokenLink     = "broken-link"
 )
 
 var errChanged = errors.New("the file changes while it is read")

@@ -143,7 +143,7 @@ func (j *journal) find(o *Object) (identity, bool) {
 	if !ok || e.size != o.Size || e.micros != o.ModifiedAt.UnixMicro() {
 		return identity{}, false
 	}
-	o.Digest, o.known = e.digest, true
+	o.Digest, o.known, o.cached = e.digest, true, true
 	if e.day < j.today {
 		e.day = j.today
 		j.entries[k] = e

@@ -44,11 +44,12 @@ type Object struct {
 	Quarantine string // where the centre keeps a refused object
 	Warnings   []string
 
-	study *Study
-	known bool  // the digest is known
-	whole bool  // to be sent from its first byte, whatever the centre holds of it
-	held  int64 // bytes that the centre is known to hold of it
-	tries int   // sendings that the centre answered with "later"
+	study  *Study
+	known  bool  // the digest is known
+	cached bool  // from an earlier run
+	whole  bool  // to be sent from its first byte, whatever the centre holds of it
+	held   int64 // bytes that the centre is known to hold of it
+	tries  int   // sendings that the centre answered with "later"
 }
 
 // Study is the objects of one Study Instance UID in one run.
@@ -62,6 +63,6 @@ type Study struct {
 
 // Finding is a file that is not sent, and why.
 type Finding struct {
-	Path   string
-	Reason string
+	Path   string `json:"file"`
+	Reason string `json:"reason"`
 }

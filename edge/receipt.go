@@ -118,17 +118,26 @@ func (c *Receipt) write(dir string) error {
 
 // Summary is the whole run in numbers, and by name what a person has to look at.
 type Summary struct {
-	Studies, StudiesFinished, StudiesUnfinished int
+	Studies           int `json:"studies"`
+	StudiesFinished   int `json:"studies_finished"`
+	StudiesUnfinished int `json:"studies_unfinished"`
 
-	Objects, Stored, Already, Twins, Refused, Failed int
-	Unreadable                                       int // files and folders that could not be looked into
-	Bytes, Sent                                      int64
+	Objects    int   `json:"objects"`
+	Stored     int   `json:"stored"`
+	Already    int   `json:"already"`
+	Twins      int   `json:"twins"`
+	Refused    int   `json:"refused"`
+	Failed     int   `json:"failed"`
+	Unreadable int   `json:"unreadable"` // files and folders that could not be looked into
+	Bytes      int64 `json:"bytes"`
+	Sent       int64 `json:"bytes_sent"`
 
-	Lost         []Finding      // objects without a study, unreadable paths
-	Ignored      []Finding      // what is no DICOM object; the first thousand
-	IgnoredCount map[string]int // all of them, by reason
+	Lost         []Finding      `json:"lost,omitempty"`    // objects without a study, unreadable paths
+	Ignored      []Finding      `json:"ignored,omitempty"` // what is no DICOM object; the first thousand
+	IgnoredCount map[string]int `json:"ignored_count"`     // all of them, by reason
 
-	StartedAt, FinishedAt time.Time
+	StartedAt  time.Time `json:"started_at"`
+	FinishedAt time.Time `json:"finished_at"`
 }
 
 func (s *Summary) count(o *Object) {

@@ -52,8 +52,8 @@ type StopError struct {
 	Text string
 }
 
-// Error is the centre's own text.
-func (e *StopError) Error() string { return fmt.Sprintf("the centre refuses: %s (%s)", e.Text, e.Code) }
+// Error tells the reason in the words of the centre or of TLS.
+func (e *StopError) Error() string { return fmt.Sprintf("%s: %s", e.Code, e.Text) }
 
 // stopped wraps err if it ends the run.
 func stopped(err error) error {

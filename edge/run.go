@@ -146,6 +146,10 @@ func (r *run) lose(path string, err error) {
 	_, why := unfit(err)
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if errors.Is(err, errBrokenLink) {
+		r.ignore(path, BrokenLink)
+		return
+	}
 	r.total.Unreadable++
 	r.lost = append(r.lost, Finding{path, why})
 }
@@ -229,6 +233,28 @@ func (r *run) digest(ctx context.Context, o *Object) {
 	r.cond.Broadcast()
 }
 
+// rehash reads an object again whose digest came from an earlier run and was not that of the bytes sent: the file was changed
+// without a trace in its size and time.
+func (r *run) rehash(o *Object, refused func()) {
+	old := o.Digest
+	err := o.hash()
+	if err == nil && o.Digest != old {
+		err = r.journal.note(o)
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	switch {
+	case err != nil:
+		state, why := unfit(err)
+		r.settled(o, func() { o.State, o.Reason = state, why })
+	case o.Digest == old:
+		r.settled(o, refused)
+	default:
+		r.asking = append(r.asking, o)
+		r.cond.Broadcast()
+	}
+}
+
 // settle ends an object's way; say fills in how, with r.mu held.
 func (r *run) settle(o *Object, say func()) {
 	r.mu.Lock()
@@ -265,6 +291,10 @@ func (r *run) later(o *Object, d time.Duration) {
 func (r *run) pause(ctx context.Context, b *backoff, err error) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
+	}
+	if why := r.distrust.Load(); why != nil {
+		r.cancel(*why)
+		return *why
 	}
 	r.cfg.OnRetry(err)
 	if r.patience.over() {

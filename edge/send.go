@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"time"
 
 	"google.golang.org/grpc"
@@ -96,6 +97,8 @@ type Sender struct {
 	journal *journal
 	control *grpc.ClientConn   // questions, so that they do not wait behind pixels
 	conns   []*grpc.ClientConn // one for each stream
+
+	distrust atomic.Pointer[error] // the centre is not who it should be: waiting does not help
 }
 
 // New opens the state folder and makes the connections; nothing is sent yet.
@@ -112,7 +115,7 @@ func New(c Config) (*Sender, error) {
 	}
 	s := &Sender{cfg: c, journal: j}
 	for range c.Streams + 1 {
-		conn, err := dial(c)
+		conn, err := dial(c, func(why error) { s.distrust.Store(&why) })
 		if err != nil {
 			s.Close()
 			return nil, err

@@ -251,24 +251,14 @@ func TestStalledStreamIsCut(t *testing.T) {
 }
 
 func TestFileThatChangesIsNotFinished(t *testing.T) {
-	c := newCentre()
-	cfg, dir := config(t, c.serve(t)), t.TempDir()
+	dir := t.TempDir()
 	study(t, dir, small(1, 3))
-	s, err := New(cfg)
+	path := filepath.Join(dir, "CT0002.dcm")
+	info, err := os.Stat(path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	send(t, cfg, dir) // hashes are known now
-	c.mu.Lock()
-	clear(c.kept)
-	clear(c.finished)
-	c.mu.Unlock()
-	s.Close()
-
-	path := filepath.Join(dir, "CT0002.dcm")
-	o := &Object{Path: path}
-	info, _ := os.Stat(path)
-	o.Size, o.ModifiedAt = info.Size(), info.ModTime().Add(-time.Second)
+	o := &Object{Path: path, Size: info.Size(), ModifiedAt: info.ModTime().Add(-time.Second)}
 	if err := o.hash(); !errors.Is(err, errChanged) {
 		t.Errorf("hash: %v", err)
 	}
@@ -277,6 +267,33 @@ func TestFileThatChangesIsNotFinished(t *testing.T) {
 	}
 	if state, _ := unfit(errChanged); state != Failed {
 		t.Errorf("state %v", state)
+	}
+}
+
+func TestStaleDigestIsReadAgain(t *testing.T) {
+	c := newCentre()
+	cfg, dir := config(t, c.serve(t)), t.TempDir()
+	cfg.NoFinish = true
+	study(t, dir, small(1, 3))
+	send(t, cfg, dir)
+	path := filepath.Join(dir, "CT0002.dcm")
+	info, err := os.Stat(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b[len(b)-1] ^= 1
+	put(t, path, b)
+	if err := os.Chtimes(path, time.Time{}, info.ModTime()); err != nil {
+		t.Fatal(err)
+	}
+	clear(c.kept) // the centre has lost everything
+	sum, _ := send(t, cfg, dir)
+	if sum.Code() != 0 || sum.Stored != 3 || len(c.kept) != 3 {
+		t.Errorf("%+v", sum)
 	}
 }
 

@@ -4,6 +4,7 @@ package edge
 
 import (
 	"context"
+	"errors"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -39,6 +40,9 @@ func (w *walker) visit(ctx context.Context, path string) error {
 	}
 	info, err := os.Stat(path) // follows links; a link to itself is an error
 	switch {
+	case err != nil && link(path):
+		w.lost(path, errBrokenLink)
+		return nil
 	case err != nil:
 		w.lost(path, err)
 		return nil
@@ -48,6 +52,13 @@ func (w *walker) visit(ctx context.Context, path string) error {
 		return w.found(file{path, info})
 	}
 	return nil // a pipe, a socket, a device: opening it might never return
+}
+
+var errBrokenLink = errors.New("a link that leads nowhere")
+
+func link(path string) bool {
+	info, err := os.Lstat(path)
+	return err == nil && info.Mode()&fs.ModeSymlink != 0
 }
 
 func (w *walker) folder(ctx context.Context, path string) error {

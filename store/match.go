@@ -31,6 +31,7 @@ const (
 	reasonSameDemo   = "same demographics"
 	reasonNumberOdd  = "identity number contradicts birth date or sex"
 	reasonTwoNumbers = "identifiers belong to two patients"
+	reasonOtherName  = "identity number with another name"
 )
 
 var errNoKeys = record.Errorf(record.Precondition, "identity numbers need keys")
@@ -38,6 +39,7 @@ var errNoKeys = record.Errorf(record.Precondition, "identity numbers need keys")
 // MatchPatient finds the patient of a new examination, or makes one:
 //
 //	identity number                known, birth date and sex agree    that patient            certain
+//	identity number                known, with another name           new patient             probable, link
 //	identity number                contradicts the birth date or sex  not trusted, see below  probable, link to its patient
 //	local id of the same issuer    known, demographics agree          that patient            certain
 //	local id of the same issuer    known, demographics contradict     new patient             probable, link
@@ -47,7 +49,7 @@ var errNoKeys = record.Errorf(record.Precondition, "identity numbers need keys")
 //
 // A new patient that was sent with an identifier is certain for itself: its own number names it. That it may be
 // somebody whom we know already stands in the link until a person decides; until then nothing is shared between them.
-// As long as a local id belongs to two patients whose link is open, its matches are probable. What the found patient
+// As long as an identifier belongs to two patients whose link is open, its matches are probable. What the found patient
 // lacked (an identity number, a birth date, a name) is filled in by a certain match and never replaced.
 //
 // Calls with the same identifiers or the same demographics follow each other, so that two senders at once make one patient.
@@ -165,17 +167,42 @@ func (m *matcher) byNumber(ctx context.Context) (Match, bool, error) {
 	if err != nil {
 		return Match{}, false, err
 	}
+	stranger := record.PatientID("")
 	for i := range held {
 		if differ(held[i].birth, m.d.BirthDate.String()) || differ(sexed(held[i].Sex), sexed(m.d.Sex)) {
 			continue // cannot be: both agree with the number. A row edited by hand is not trusted
 		}
-		found := Match{Patient: held[i].ID, Grade: record.Certain, Reason: reasonNational}
-		if err := m.learn(ctx, &held[i]); err != nil {
-			return Match{}, false, err
+		if same, known := sameName(m.d.Name, m.d.Latin, held[i].Name, held[i].Latin); known && !same {
+			stranger = held[i].ID
+			continue
 		}
-		return found, true, m.claimLocal(ctx, found.Patient)
+		return m.byNumberOf(ctx, &held[i], held)
 	}
-	return Match{}, false, nil
+	if stranger == "" {
+		return Match{}, false, nil
+	}
+	match, err := m.create(ctx, record.Probable, reasonOtherName)
+	if err != nil {
+		return Match{}, false, err
+	}
+	return match, true, m.link(ctx, match.Patient, stranger, reasonOtherName)
+}
+
+// byNumberOf takes r, unless a person has still to say whose the number is: a borrowed card names two people.
+func (m *matcher) byNumberOf(ctx context.Context, r *patientRow, held []patientRow) (Match, bool, error) {
+	found := Match{Patient: r.ID, Grade: record.Certain, Reason: reasonNational}
+	open, err := m.disputed(ctx, r.ID, held)
+	if err != nil {
+		return Match{}, false, err
+	}
+	if open {
+		found.Grade, found.Reason = record.Probable, reasonOtherName
+		return found, true, nil
+	}
+	if err := m.learn(ctx, r); err != nil {
+		return Match{}, false, err
+	}
+	return found, true, m.claimLocal(ctx, found.Patient)
 }
 
 // claimLocal adds the local id to a patient known by number. When it belongs to another patient already, that stays so

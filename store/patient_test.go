@@ -409,3 +409,25 @@ func TestVisitOfAnotherPatientIsAConflict(t *testing.T) {
 		wantKind(t, open(b), record.Conflict)
 	})
 }
+
+func TestABorrowedCardNeverMakesTwoPeopleOne(t *testing.T) {
+	storetest.EachDB(t, func(t *testing.T, db *store.DB) {
+		no := number("19800101", "001")
+		owner := match(t, db, numbered(person("suwu", "A1", "王小明", "19800101", record.Male), no))
+		borrower := match(t, db, numbered(person("dongba", "B7", "李建国", "19800101", record.Male), no))
+		if borrower.Patient == owner.Patient || borrower.Grade != record.Probable || !borrower.Created {
+			t.Fatalf("borrower %+v, owner %+v", borrower, owner)
+		}
+		pinyin := match(t, db, numbered(person("hongshagang", "C3", "WANG XIAOMING", "19800101", record.Male), no))
+		if pinyin.Patient != owner.Patient || pinyin.Grade != record.Probable {
+			t.Fatalf("while nobody has decided, the number is %+v", pinyin)
+		}
+		must(t, db.Tx(t.Context(), func(tx *store.Tx) error {
+			return tx.DecideLink(t.Context(), owner.Patient, borrower.Patient, store.LinkDifferent, "registrar")
+		}))
+		again := match(t, db, numbered(person("suwu", "A1", "王小明", "19800101", record.Male), no))
+		if again.Patient != owner.Patient || again.Grade != record.Certain {
+			t.Fatalf("after the decision %+v", again)
+		}
+	})
+}

@@ -1,0 +1,242 @@
+package gateway
+
+import (
+	"encoding/pem"
+	"fmt"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/reflect/protoregistry"
+	"google.golang.org/protobuf/types/dynamicpb"
+
+	"github.com/lianzhen/lianzhen/authz"
+	pb "github.com/lianzhen/lianzhen/proto/lianzhen/v1"
+	"github.com/lianzhen/lianzhen/record"
+	"github.com/lianzhen/lianzhen/store/storetest"
+)
+
+// ids are things of one tenant, by the name of the field that names such a thing.
+type ids map[string]string
+
+// fillTenant makes one of everything at Suwu.
+func fillTenant(t *testing.T, h *house) ids {
+	t.Helper()
+	_, key := h.key(storetest.Suwu, allScopes...)
+	ctx := as(key)
+	objects := study(11, 2)
+	s := h.upload(ctx)
+	for i, b := range objects {
+		s.begin(uint32(i+1), &pb.UploadBegin{Size: int64(len(b)), Sha256: sha(b)})
+		s.data(uint32(i+1), b)
+		s.end(uint32(i + 1))
+	}
+	junk := []byte(strings.Repeat("junk", 1000))
+	s.begin(3, &pb.UploadBegin{Size: int64(len(junk))})
+	s.data(3, junk)
+	s.end(3)
+	must(t, s.CloseSend())
+	sent := s.answers(3)
+	stored := sent[1].GetStored()
+	done, err := pb.NewUploadServiceClient(h.conn).FinishStudy(ctx, &pb.FinishStudyRequest{StudyInstanceUid: stored.GetStudyInstanceUid(), ExpectedInstances: 2})
+	must(t, err)
+	series, err := pb.NewImagingServiceClient(h.conn).ListSeries(ctx, &pb.ListSeriesRequest{StudyId: stored.GetStudyId()})
+	must(t, err)
+	patients := pb.NewPatientServiceClient(h.conn)
+	reg, err := patients.RegisterPatient(ctx, &pb.RegisterPatientRequest{LocalNumber: "P9", Name: "测试九"})
+	must(t, err)
+	enc, err := patients.OpenEncounter(ctx, &pb.OpenEncounterRequest{PatientId: reg.GetPatient().GetPatientId()})
+	must(t, err)
+	rec := pb.NewRecognitionServiceClient(h.conn)
+	check, err := rec.CheckOrder(ctx, &pb.CheckOrderRequest{PatientId: reg.GetPatient().GetPatientId(),
+		Items: []*pb.OrderItem{{OrderId: "o1", Modality: "CT", BodyPart: "CHEST"}}})
+	must(t, err)
+
+	h.user("reader1", storetest.LeadHospital, authz.Reader)
+	h.user("reviewer1", storetest.LeadHospital, authz.Reviewer)
+	reading := pb.NewReadingServiceClient(h.conn)
+	reader, reviewer := as(h.session("reader1")), as(h.session("reviewer1"))
+	_, err = reading.ClaimCase(reader, &pb.ClaimCaseRequest{CaseId: done.GetCaseId()})
+	must(t, err)
+	_, err = reading.SaveDraft(reader, &pb.SaveDraftRequest{CaseId: done.GetCaseId(), Text: &pb.ReportText{Findings: "所见", Impression: "诊断"}})
+	must(t, err)
+	crit, err := reading.RaiseCriticalValue(reader, &pb.RaiseCriticalValueRequest{CaseId: done.GetCaseId(), Finding: "气胸"})
+	must(t, err)
+	_, err = reading.SubmitReport(reader, &pb.SubmitReportRequest{CaseId: done.GetCaseId()})
+	must(t, err)
+	rep, err := reading.SignReport(reviewer, &pb.SignReportRequest{CaseId: done.GetCaseId()})
+	must(t, err)
+
+	book := system()
+	u, err := h.Book.CreateUser(t.Context(), book, authz.NewUser{Login: "other", DisplayName: "测试", Password: password,
+		Roles: []authz.Grant{{Role: authz.Technician, Institution: storetest.Suwu}}})
+	must(t, err)
+	d, err := h.Book.CreateDevice(t.Context(), book, authz.Device{Institution: storetest.Suwu, Name: "CT", AETitle: "SUWUCT"})
+	must(t, err)
+	k, _ := h.key(storetest.Suwu, "imaging:read")
+	_, leaf := newAuthority(t).issue(t, "suwu")
+	c, err := h.Book.CreateCertificate(t.Context(), book, authz.Certificate{Institution: storetest.Suwu, Name: "x", Scopes: []string{"imaging:read"}},
+		string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: leaf.Raw})))
+	must(t, err)
+	return ids{
+		"study_id": stored.GetStudyId(), "instance_id": stored.GetInstanceId(), "series_id": series.GetSeries()[0].GetSeriesId(),
+		"quarantine_id": sent[3].GetFailure().GetQuarantineId(), "case_id": done.GetCaseId(), "report_id": rep.GetReportId(),
+		"critical_value_id": crit.GetCriticalValueId(), "patient_id": reg.GetPatient().GetPatientId(), "other_id": reg.GetPatient().GetPatientId(),
+		"encounter_id": enc.GetEncounterId(), "check_id": check.GetCheckId(), "result_id": done.GetCaseId(), "order_id": "o1",
+		"user_id": string(u.ID), "device_id": string(d.ID), "key_id": string(k), "fingerprint": c.Fingerprint,
+		"institution_id": string(storetest.Suwu), "child_id": string(storetest.Suwu), "parent_id": string(storetest.MinqinCommunity),
+		"study_instance_uid": stored.GetStudyInstanceUid(),
+	}
+}
+
+// public are calls that may tell what is there from what is not: the directory is open to everybody who is known, and
+// an encounter is what makes a patient one's own: whoever opens it names the patient, and it is noted.
+var public = map[string]bool{"GetInstitution": true, "ListInstitutions": true, "OpenEncounter": true,
+	"SignIn": true}
+
+// mine are fields that name things of the caller's own, the same in both requests.
+var mine = map[string]string{"order_id": "o1", "modality": "CT", "reason": "because", "reason_code": "S1", "finding": "finding", "handling": "handled",
+	"note": "note", "role": "technician", "visit_number": "", "name": "test", "display_name": "测试", "login": "someone", "password": password,
+	"kind": "imaging", "act": "read", "ae_title": "NEWAE", "certificate": "x", "rows": "x"}
+
+// fill sets the fields of a request: ids from the given things, all else with something that is allowed.
+func fill(m protoreflect.Message, things ids) (named bool) {
+	fields := m.Descriptor().Fields()
+	for i := range fields.Len() {
+		f := fields.Get(i)
+		name := string(f.Name())
+		switch {
+		case f.ContainingOneof() != nil, f.IsMap(), name == "request_id", name == "holder_id", name == "owner_id", name == "page_token":
+		case f.IsList() && f.Message() != nil && name == "items":
+			sub := m.Mutable(f).List().AppendMutable().Message()
+			fill(sub, ids{})
+		case f.IsList() && f.Message() != nil && name == "roles":
+			named = fill(m.Mutable(f).List().AppendMutable().Message(), things) || named
+		case f.IsList():
+		case f.Message() != nil && f.Message().Name() == "FieldMask":
+			path := map[string]string{"Institution": "name", "User": "display_name", "Device": "name"}
+			for j := range fields.Len() {
+				if sub := fields.Get(j).Message(); sub != nil && path[string(sub.Name())] != "" {
+					m.Mutable(f).Message().Mutable(f.Message().Fields().ByName("paths")).List().Append(protoreflect.ValueOfString(path[string(sub.Name())]))
+				}
+			}
+		case f.Message() != nil && f.Message().ParentFile().Package() == "lianzhen.v1":
+			named = fill(m.Mutable(f).Message(), things) || named
+		case f.Kind() == protoreflect.StringKind && things[name] != "":
+			m.Set(f, protoreflect.ValueOfString(things[name]))
+			named = named || name != "order_id"
+		case f.Kind() == protoreflect.StringKind && mine[name] != "":
+			m.Set(f, protoreflect.ValueOfString(mine[name]))
+		case f.Kind() == protoreflect.EnumKind && f.Enum().Values().Len() > 1:
+			m.Set(f, protoreflect.ValueOfEnum(1))
+		}
+	}
+	return named
+}
+
+var checkID = regexp.MustCompile(`check_id:"[0-9A-Z]{26}"`)
+
+// outcome is everything that a caller can tell from an answer, without the id that was asked for.
+func outcome(err error, resp proto.Message, things ids) string {
+	text := fmt.Sprint(status.Code(err), " ", status.Convert(err).Message())
+	if err == nil {
+		text = "answer of " + fmt.Sprint(proto.Size(resp)) + " bytes: " + fmt.Sprint(resp)
+	}
+	text = checkID.ReplaceAllString(text, "check_id")
+	for name, id := range things {
+		if name != "order_id" {
+			text = strings.ReplaceAll(text, id, "<id>")
+		}
+	}
+	return text
+}
+
+func TestWhatIsAnotherTenantsIsAsIfItWereNotThere(t *testing.T) {
+	h := newHouse(t, func(d *Deps) { d.Options.Quota.Misses = Rate{100000, time.Second} })
+	theirs := fillTenant(t, h)
+	missing := ids{}
+	for name, id := range theirs {
+		switch {
+		case name == "fingerprint":
+			missing[name] = strings.Repeat("0", 64)
+		case name == "study_instance_uid":
+			missing[name] = "1.2.3.4.5"
+		case len(id) == 26:
+			missing[name] = record.NewID(time.Now())
+			if id == strings.ToLower(id) {
+				missing[name] = strings.ToLower(missing[name])
+			}
+		default:
+			missing[name] = id + "x"
+		}
+	}
+	roles := []string{authz.Technician, authz.Clinician, authz.Reader, authz.Reviewer, authz.CentreAdmin, authz.InstitutionAdmin}
+	h.user("snoop1", storetest.Dongba, roles...)
+	h.user("snoop2", storetest.LiangzhouHospital, roles...)
+	_, key := h.key(storetest.LiangzhouHospital, allScopes...)
+	asked := 0
+	for _, token := range []string{h.session("snoop1"), h.session("snoop2"), key} {
+		for _, m := range everyRPC() {
+			if public[string(m.Name())] || m.IsStreamingClient() {
+				continue
+			}
+			one, ok := askFor(t, h, token, m, theirs)
+			if !ok {
+				continue
+			}
+			asked++
+			two, _ := askFor(t, h, token, m, missing)
+			if one != two {
+				t.Errorf("%s\n theirs:  %s\n missing: %s", m.FullName(), one, two)
+			}
+			if strings.HasPrefix(one, "answer") && !strings.HasPrefix(string(m.Name()), "List") && !harmless[string(m.Name())] {
+				t.Errorf("%s answered: %s", m.FullName(), one)
+			}
+			if strings.HasPrefix(one, "InvalidArgument") || strings.HasPrefix(one, "Internal") {
+				t.Errorf("%s proves nothing: %s", m.FullName(), one)
+			}
+		}
+		for _, path := range []string{"instances", "studies"} {
+			field := map[string]string{"instances": "instance_id", "studies": "study_id"}[path]
+			for _, what := range []ids{theirs, missing} {
+				r := h.do(ask{method: "GET", path: "/api/v1/imaging/" + path + "/" + what[field] + "/file", header: bearer(token)})
+				if r.StatusCode != 404 {
+					t.Errorf("%s/file: HTTP %d", path, r.StatusCode)
+				}
+			}
+		}
+	}
+	if asked < 90 {
+		t.Errorf("only %d requests", asked)
+	}
+}
+
+// harmless are calls that answer about what the caller sent himself.
+var harmless = map[string]bool{"SearchStudies": true, "CheckOrder": true}
+
+// askFor calls a method with things of somebody; ok is false where the request names nothing.
+func askFor(t *testing.T, h *house, token string, m protoreflect.MethodDescriptor, things ids) (string, bool) {
+	t.Helper()
+	in, err := protoregistry.GlobalTypes.FindMessageByName(m.Input().FullName())
+	must(t, err)
+	req := in.New()
+	if !fill(req, things) {
+		return "", false
+	}
+	ctx := as(token)
+	out := dynamicpb.NewMessage(m.Output())
+	if !m.IsStreamingServer() {
+		err := h.conn.Invoke(ctx, fullMethod(m), req.Interface(), out)
+		return outcome(err, out, things), true
+	}
+	stream, err := h.conn.NewStream(ctx, &grpc.StreamDesc{ServerStreams: true}, fullMethod(m))
+	must(t, err)
+	must(t, stream.SendMsg(req.Interface()))
+	must(t, stream.CloseSend())
+	return outcome(stream.RecvMsg(out), out, things), true
+}
