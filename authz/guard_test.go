@@ -125,7 +125,7 @@ func TestAdmitMakesScopes(t *testing.T) {
 		{"break-glass", clinicianAt(at, Clinician), "imaging", "read", "ETREAT", " 昏迷抢救\n急诊 ",
 			record.Scope{Purpose: "ETREAT", All: true, Own: at, Rule: "glass-imaging-read", Reason: "昏迷抢救 急诊"}},
 		{"served", clinicianAt(at, Reader), "imaging", "read", "", "",
-			record.Scope{Purpose: "TREAT", Own: at, HideWithdrawn: true, Rule: "reader-imaging-read", Institutions: []record.InstitutionID{
+			record.Scope{Purpose: "TREAT", Own: at, Rule: "reader-imaging-read", Institutions: []record.InstitutionID{
 				clinic, storetest.MinqinCommunity, storetest.Dongba, storetest.Hongshagang, at, station, storetest.Suwu, storetest.SuwuVillage}}},
 		{"two roles", clinicianAt(storetest.Suwu, Technician, Clinician), "report", "read", "", "",
 			record.Scope{Purpose: "TREAT", Institutions: []record.InstitutionID{storetest.Suwu}, RelatedAt: storetest.Suwu, Own: storetest.Suwu,

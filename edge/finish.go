@@ -53,11 +53,12 @@ func (r *run) nextOver(ctx context.Context) *Study {
 
 // finishStudy calls the centre if every object of the study has its answer and at least one is kept.
 func (r *run) finishStudy(ctx context.Context, client pb.UploadServiceClient, st *Study) finished {
-	kept, refused := map[string]bool{}, 0
+	kept, refused, news := map[string]bool{}, 0, r.cfg.Note != ""
 	for _, o := range st.Objects {
 		switch o.State {
 		case Stored:
 			kept[o.SOPUID] = true
+			news = news || !o.Already
 		case Refused:
 			refused++
 		case Failed:
@@ -69,6 +70,9 @@ func (r *run) finishStudy(ctx context.Context, client pb.UploadServiceClient, st
 	}
 	if r.cfg.NoFinish {
 		return finished{}
+	}
+	if !news {
+		refused = 0 // nothing new: what an earlier run told the reader stays
 	}
 	return r.callFinish(ctx, client, &pb.FinishStudyRequest{
 		StudyInstanceUid:    st.UID,
