@@ -30,7 +30,7 @@ func (s *Server) putInstance(w http.ResponseWriter, r *http.Request) error {
 		writeStatus(w, http.StatusRequestEntityTooLarge, status.New(codes.InvalidArgument, "object: too large"))
 		return nil
 	}
-	body := &counted{Reader: http.MaxBytesReader(w, r.Body, s.Options.MaxBlob)}
+	body := &counted{Reader: http.MaxBytesReader(w, r.Body, s.Options.MaxBlob), line: http.NewResponseController(w)}
 	stored, err := s.Imaging.Accept(r.Context(), scopeOf(r.Context()), imaging.Source{Reader: body, Size: r.ContentLength})
 	s.metrics.received("http", float64(body.n), err)
 	var large *http.MaxBytesError
@@ -76,12 +76,15 @@ func (s *Server) refused(w http.ResponseWriter, r *http.Request, why *imaging.Re
 	return nil
 }
 
+// counted gives up on a sender from whom nothing comes for long.
 type counted struct {
 	io.Reader
-	n int64
+	line *http.ResponseController
+	n    int64
 }
 
 func (c *counted) Read(b []byte) (int, error) {
+	_ = c.line.SetReadDeadline(time.Now().Add(stalled))
 	n, err := c.Reader.Read(b)
 	c.n += int64(n)
 	return n, err

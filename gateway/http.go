@@ -50,7 +50,6 @@ func (s *Server) routes() []route {
 
 const (
 	maxConnections = 8192
-	headerTimeout  = 10 * time.Second // slowloris (threat 11)
 	bodyTimeout    = 30 * time.Second // of a JSON body
 	idleTimeout    = 2 * time.Minute
 )
@@ -67,11 +66,11 @@ func (s *Server) openHTTP() error {
 	mux.Handle("/api/v1/", s.buffered(rest))
 	mux.Handle("/", s.portal())
 	s.web = &http.Server{
-		Handler: s.front(mux), ReadHeaderTimeout: headerTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderList,
+		Handler: s.front(mux), ReadHeaderTimeout: s.Options.Headers, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderList,
 		TLSConfig: s.Options.TLS, HTTP2: &http.HTTP2Config{MaxConcurrentStreams: maxStreams},
 		ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
 	}
-	s.ops = &http.Server{Handler: s.opsRoutes(), ReadHeaderTimeout: headerTimeout}
+	s.ops = &http.Server{Handler: s.opsRoutes(), ReadHeaderTimeout: s.Options.Headers}
 	return nil
 }
 
@@ -82,9 +81,6 @@ func (s *Server) serveHTTP(l net.Listener) error {
 	}
 	return s.web.Serve(l)
 }
-
-// Handler is the HTTP door without a listener, for tests.
-func (s *Server) Handler() http.Handler { return s.web.Handler }
 
 func (s *Server) portal() http.Handler {
 	if s.Portal != nil {
@@ -115,7 +111,8 @@ const contentPolicy = "default-src 'self'; img-src 'self' blob: data:; style-src
 
 // front is what every request passes first.
 func (s *Server) front(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	return http.HandlerFunc(func(raw http.ResponseWriter, r *http.Request) {
+		w := &answer{ResponseWriter: raw, line: http.NewResponseController(raw)}
 		h := w.Header()
 		h.Set("Content-Security-Policy", contentPolicy)
 		h.Set("X-Content-Type-Options", "nosniff")
@@ -235,7 +232,7 @@ func (s *Server) admitHTTP(rt route) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		c := callOf(r.Context())
 		c.method, c.rule = rt.pattern, rt.rule
-		out := &answer{ResponseWriter: w}
+		out := w.(*answer) // front made it
 		err := s.around(r.Context(), func() (err error) {
 			if c.ask, err = s.askOf(r); err != nil {
 				return err
@@ -259,19 +256,40 @@ func (s *Server) admitHTTP(rt route) http.Handler {
 	})
 }
 
-// answer knows whether it has begun.
+// answer knows whether it has begun, and gives up on a reader who takes nothing for long.
 type answer struct {
 	http.ResponseWriter
+	line  *http.ResponseController
 	begun bool
 }
 
-func (a *answer) WriteHeader(code int) { a.begun = true; a.ResponseWriter.WriteHeader(code) }
+const (
+	stalled    = time.Minute // a line on which nothing moves for so long is dead
+	pieceBytes = 1 << 20
+)
 
-func (a *answer) Write(b []byte) (int, error) { a.begun = true; return a.ResponseWriter.Write(b) }
-
-func (a *answer) ReadFrom(r io.Reader) (int64, error) {
+func (a *answer) write() {
 	a.begun = true
-	return io.Copy(a.ResponseWriter, r)
+	_ = a.line.SetWriteDeadline(time.Now().Add(stalled))
+}
+
+func (a *answer) WriteHeader(code int) { a.write(); a.ResponseWriter.WriteHeader(code) }
+
+func (a *answer) Write(b []byte) (int, error) { a.write(); return a.ResponseWriter.Write(b) }
+
+// ReadFrom keeps the way of the kernel's own copying open.
+func (a *answer) ReadFrom(r io.Reader) (sum int64, err error) {
+	for {
+		a.write()
+		n, err := io.CopyN(a.ResponseWriter, r, pieceBytes)
+		sum += n
+		if errors.Is(err, io.EOF) {
+			return sum, nil
+		}
+		if err != nil {
+			return sum, err
+		}
+	}
 }
 
 func (a *answer) Unwrap() http.ResponseWriter { return a.ResponseWriter }

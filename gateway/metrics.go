@@ -48,9 +48,6 @@ func (m *metrics) done(method string, code codes.Code, took time.Duration) {
 	m.seconds.WithLabelValues(method, code.String()).Observe(took.Seconds())
 }
 
-// Registry is where other parts of the program add what they count.
-func (s *Server) Registry() *prometheus.Registry { return s.metrics.registry }
-
 // received counts one object that came in.
 func (m *metrics) received(door string, bytes float64, err error) {
 	outcome := "stored"

@@ -22,6 +22,7 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/net/netutil"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/health"
@@ -60,8 +61,9 @@ type Options struct {
 	MaxBody  int64         // bytes of a JSON body; default 1 MiB
 	MaxBlob  int64         // bytes of one object sent over HTTP; default 4 GiB
 	Drain    time.Duration // how long a stopping server lets calls finish; default 20 s
+	Headers  time.Duration // how long the headers of an HTTP request may take; default 10 s (slowloris, threat 11)
 	Quota    Quota
-	InFlight int // objects in the air on one upload stream; default 32
+	InFlight int // objects in the air on one upload stream; default 64
 
 	Pprof          bool           // on the operations door: for loopback addresses only
 	SecureCookies  bool           // TLS ends at a proxy in front: cookies are for https only
@@ -72,7 +74,8 @@ func (o Options) filled() Options {
 	o.MaxBody = orDefault(o.MaxBody, 1<<20)
 	o.MaxBlob = orDefault(o.MaxBlob, 4<<30)
 	o.Drain = orDefault(o.Drain, 20*time.Second)
-	o.InFlight = orDefault(o.InFlight, 32)
+	o.Headers = orDefault(o.Headers, 10*time.Second)
+	o.InFlight = orDefault(o.InFlight, 64)
 	o.Quota = o.Quota.filled()
 	return o
 }
@@ -178,7 +181,7 @@ func (s *Server) Serve(ctx context.Context, l Listeners) error {
 	open := func(serve func() error) { go func() { broken <- serve() }() }
 	open(func() error { return s.private.Serve(s.line) })
 	if l.GRPC != nil {
-		open(func() error { return s.public.Serve(l.GRPC) })
+		open(func() error { return s.public.Serve(netutil.LimitListener(l.GRPC, maxConnections)) })
 	}
 	if l.HTTP != nil {
 		open(func() error { return s.serveHTTP(l.HTTP) })

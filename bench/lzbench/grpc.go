@@ -22,12 +22,12 @@ type grpcCmd struct {
 	Addr    string `help:"Server." default:"127.0.0.1:9090"`
 	Key     string `help:"API key." required:""`
 	Streams int    `help:"Streams at once; the files are dealt out to them." default:"1"`
-	Window  int    `help:"Objects of a stream on their way at once." default:"24"`
+	Window  int    `help:"Objects of a stream on their way at once." default:"64"`
 	PID     int    `help:"Process whose memory is watched."`
 	Name    string `help:"Name of the line." default:"grpc"`
 }
 
-const chunk = 256 << 10
+const chunk = 128 << 10
 
 func (c *grpcCmd) Run() error {
 	names, size, err := files(c.Dir)

@@ -131,18 +131,19 @@ func (s *screen) receiptText(r *edge.Receipt) []string {
 	if r.Problem != "" {
 		ls = append(ls, s.say("problem", r.Problem))
 	}
-	ls = append(ls, s.itemLines(r.Items)...)
+	ls = append(ls, s.itemLines(r)...)
 	if r.Path != "" {
 		ls = append(ls, s.say("file", r.Path))
 	}
 	return ls
 }
 
-func (s *screen) itemLines(items []edge.Item) []string {
+// itemLines names the files that a person has to look at; why the whole study is unfinished is said once.
+func (s *screen) itemLines(r *edge.Receipt) []string {
 	var ls []string
 	more := 0
-	for _, i := range items {
-		if i.State != edge.Refused.String() && i.State != edge.Failed.String() {
+	for _, i := range r.Items {
+		if i.State != edge.Refused.String() && i.State != edge.Failed.String() || i.Reason == r.Problem {
 			continue
 		}
 		if len(ls) == namedFiles {

@@ -12,6 +12,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -157,7 +158,7 @@ func defaults() config {
 	c.Drain = 20 * time.Second
 	c.Storage.S3.Region, c.Storage.S3.Secure = "us-east-1", true
 	c.Imaging.Quiet, c.Imaging.MaxObject, c.Imaging.MaxQuarantine = 2*time.Minute, 16<<30, 256<<20
-	c.Imaging.InFlight, c.Imaging.SpoolMemory = 32, 256<<20
+	c.Imaging.InFlight, c.Imaging.SpoolMemory = 64, 256<<20
 	c.Reading.ClaimFor, c.Reading.CriticalAck = 30*time.Minute, 10*time.Minute
 	c.Reading.DueStat, c.Reading.DueUrgent, c.Reading.DueRoutine = 30*time.Minute, 2*time.Hour, 24*time.Hour
 	c.Quota.CallsPerSecond, c.Quota.SignInsPerMinute, c.Quota.SearchesPerMin, c.Quota.Together = 2000, 10, 120, 256
@@ -198,12 +199,12 @@ func loadConfig(file string, environ []string, flags map[string]string) (config,
 
 func wrong(format string, args ...any) error { return &usage{fmt.Errorf(format, args...)} }
 
+var yamlPlace = regexp.MustCompile(`line \d+`)
+
 // withoutValues keeps the place in the file and drops what stands there: it may be a secret.
 func withoutValues(err error) string {
-	text, _, _ := strings.Cut(err.Error(), "\n")
-	if i := strings.Index(text, "line "); i >= 0 {
-		line, _, _ := strings.Cut(text[i:], ":")
-		return "not YAML at " + line
+	if place := yamlPlace.FindString(err.Error()); place != "" {
+		return "not YAML, or a name twice, at " + place
 	}
 	return "not YAML"
 }

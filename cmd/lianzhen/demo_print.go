@@ -33,7 +33,7 @@ type demoTable struct {
 var tableColumns = []struct {
 	zh, en string
 	width  int
-}{{"步", "#", 4}, {"谁", "who", 38}, {"做了什么", "what", 62}, {"数量", "count", 24}, {"用时", "time", 8}}
+}{{"步", "#", 4}, {"谁", "who", 38}, {"做了什么", "what", 54}, {"数量", "count", 32}, {"用时", "time", 8}}
 
 func newDemoTable(out io.Writer) *demoTable { return &demoTable{out: out, chinese: inChinese()} }
 
@@ -93,6 +93,7 @@ func (t *demoTable) welcome(f demoFile, path string) {
 	say("  门户与接口   %s", "  portal and REST  %s", f.HTTP)
 	say("  DICOMweb     %s/dicomweb", "  DICOMweb         %s/dicomweb", f.HTTP)
 	say("  gRPC         %s", "  gRPC             %s", f.GRPC)
+	say("  DIMSE、HL7 MLLP 尚未提供", "  DIMSE and HL7 over MLLP are not served yet")
 	say("  全部账号与密钥 %s", "  all of it        %s", path)
 	say("\n账号", "\nlogins")
 	for _, u := range f.Users {

@@ -4,6 +4,7 @@ package main
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -115,33 +116,42 @@ func examinations(run int, now time.Time) []examination {
 	return out
 }
 
-// write puts the study's files into a folder of its own below dir and returns it.
-func (e examination) write(dir string) (folder string, files int, err error) {
-	folder = filepath.Join(dir, fmt.Sprint(e.spec.Seed))
-	if err := os.MkdirAll(folder, 0o700); err != nil {
-		return "", 0, err
-	}
-	for name, fill := range phantom.Study(e.spec) {
-		if err := writePhantom(filepath.Join(folder, name), fill); err != nil {
-			return "", 0, fmt.Errorf("make study %s: %w", e.uid(), err)
-		}
-		files++
-	}
-	return folder, files, nil
+// written is a study in a folder.
+type written struct {
+	folder string
+	files  int
+	bytes  int64
 }
 
-func writePhantom(path string, fill func(io.Writer) error) error {
+// write puts the study's files into a folder of its own below dir.
+func (e examination) write(dir string) (written, error) {
+	w := written{folder: filepath.Join(dir, fmt.Sprint(e.spec.Seed))}
+	if err := os.MkdirAll(w.folder, 0o700); err != nil {
+		return w, err
+	}
+	for name, fill := range phantom.Study(e.spec) {
+		n, err := writePhantom(filepath.Join(w.folder, name), fill)
+		if err != nil {
+			return w, fmt.Errorf("make study %s: %w", e.uid(), err)
+		}
+		w.files, w.bytes = w.files+1, w.bytes+n
+	}
+	return w, nil
+}
+
+func writePhantom(path string, fill func(io.Writer) error) (int64, error) {
 	f, err := os.Create(path)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	defer f.Close()
 	w := bufio.NewWriterSize(f, 256<<10)
 	if err := fill(w); err != nil {
-		return err
+		return 0, err
 	}
 	if err := w.Flush(); err != nil {
-		return err
+		return 0, err
 	}
-	return f.Close()
+	n, err := f.Seek(0, io.SeekCurrent)
+	return n, errors.Join(err, f.Close())
 }

@@ -20,15 +20,15 @@ func (s *story) uploads(ctx context.Context) error {
 	defer os.RemoveAll(outbox)
 	folders := make([]string, len(s.exams))
 	err := s.run(ctx, []demoStep{{"phantom", "生成影像(虚构患者)", "makes studies of people who do not exist", func(context.Context) (string, error) {
-		files := 0
+		files, bytes := 0, int64(0)
 		for i, e := range s.exams {
-			folder, n, err := e.write(outbox)
+			made, err := e.write(outbox)
 			if err != nil {
 				return "", err
 			}
-			folders[i], files = folder, files+n
+			folders[i], files, bytes = made.folder, files+made.files, bytes+made.bytes
 		}
-		return s.counted(len(s.exams), files), nil
+		return s.counted(len(s.exams), files, bytes), nil
 	}}})
 	if err != nil {
 		return err
@@ -48,43 +48,45 @@ func (s *story) uploads(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-func (s *story) counted(studies, objects int) string {
-	return fmt.Sprintf(s.t("%d 检查 %d 影像", "%d studies %d objects"), studies, objects)
+func (s *story) counted(studies, objects int, bytes int64) string {
+	return fmt.Sprintf(s.t("%d 检查 %d 影像 %.1f MB", "studies %d, objects %d, %.1f MB"), studies, objects, float64(bytes)/1e6)
 }
 
 // send is one clinic's edge program. The second clinic of the first county has a line that breaks.
 func (s *story) send(ctx context.Context, clinic demoTownship, county, township int, folders []string) error {
-	start, to, cuts := time.Now(), s.grpc, func() int { return 0 }
+	start, to := time.Now(), s.grpc
+	var bad *demoLine
 	if county == 0 && township == 1 {
-		line, err := newDemoLine(s.grpc, 700_000, 1_300_000, 2_100_000, 900_000, 1_700_000)
-		if err != nil {
+		var err error
+		if bad, err = newDemoLine(s.grpc, 700_000, 1_300_000, 2_100_000, 900_000, 1_700_000); err != nil {
 			return err
 		}
-		defer line.close()
-		to, cuts = line.address(), line.cutsMade
+		defer bad.close()
+		to = bad.address()
 	}
-	studies, objects := 0, 0
+	var all edge.Summary
 	for i, e := range s.exams {
 		if e.county != county || e.township != township {
 			continue
 		}
-		n, err := s.sendStudy(ctx, clinic, to, e, folders[i])
+		sum, err := s.sendStudy(ctx, clinic, to, e, folders[i])
 		if err != nil {
 			return err
 		}
-		studies, objects = studies+1, objects+n
+		all.Studies, all.Stored, all.Bytes, all.Sent = all.Studies+1, all.Stored+sum.Stored, all.Bytes+sum.Bytes, all.Sent+sum.Sent
 	}
 	what := s.t("上传", "uploads")
-	if n := cuts(); n > 0 {
-		what += fmt.Sprintf(s.t(",线路中断 %d 次,续传完成", "; the line was cut %d times and it went on"), n)
-	} else if to != s.grpc {
-		return errors.New("the line was never cut")
+	if bad != nil {
+		if bad.cutsMade() == 0 {
+			return errors.New("the line was never cut")
+		}
+		what = fmt.Sprintf(s.t("上传:线路中断 %d 次,续传完成,实传 %.1f MB", "uploads: line cut %d times, resumed, %.1f MB sent"), bad.cutsMade(), float64(all.Sent)/1e6)
 	}
-	s.row(s.t(clinic.name, clinic.en), what, s.counted(studies, objects), time.Since(start))
+	s.row(s.t(clinic.name, clinic.en), what, s.counted(all.Studies, all.Stored, all.Bytes), time.Since(start))
 	return nil
 }
 
-func (s *story) sendStudy(ctx context.Context, clinic demoTownship, to string, e examination, folder string) (int, error) {
+func (s *story) sendStudy(ctx context.Context, clinic demoTownship, to string, e examination, folder string) (edge.Summary, error) {
 	sender, err := edge.New(edge.Config{
 		To: to, Key: s.world.Keys[clinic.id+"-edge"], Priority: e.priority, Note: e.note, Streams: 2,
 		StateDir: filepath.Join(s.folder, "edge", clinic.id), RetryBase: 20 * time.Millisecond, RetryMax: time.Second, Timeout: time.Minute,
@@ -95,19 +97,18 @@ func (s *story) sendStudy(ctx context.Context, clinic demoTownship, to string, e
 		},
 	})
 	if err != nil {
-		return 0, err
+		return edge.Summary{}, err
 	}
 	defer sender.Close()
 	sum, err := sender.Send(ctx, folder)
 	switch {
 	case err != nil:
-		return 0, err
 	case sum.Code() != 0:
-		return 0, fmt.Errorf("%d refused, %d not sent, %d studies not finished", sum.Refused, sum.Failed, sum.StudiesUnfinished)
+		err = fmt.Errorf("%d refused, %d not sent, %d studies not finished", sum.Refused, sum.Failed, sum.StudiesUnfinished)
 	case s.caseOf(e) == "":
-		return 0, fmt.Errorf("study %s has no case", e.uid())
+		err = fmt.Errorf("study %s has no case", e.uid())
 	}
-	return sum.Stored, nil
+	return sum, err
 }
 
 func (s *story) caseOf(e examination) string {
