@@ -130,9 +130,14 @@ func ofTransport(err error, otherwise string) (codes.Code, string) {
 // note writes the log line: Error for what we must mend, Warn for what the caller must.
 func (c *call) note(ctx context.Context, code codes.Code, err error) {
 	level, text := slog.LevelWarn, record.Public(err)
+	var e *record.Error
 	switch code {
-	case codes.Internal, codes.Unavailable:
+	case codes.Internal:
 		level, text = slog.LevelError, err.Error()
+	case codes.Unavailable: // with a cause it is a store or a disk; without, a line that broke or a server that stops
+		if errors.As(err, &e) && e.Err != nil {
+			level, text = slog.LevelError, err.Error()
+		}
 	case codes.Canceled:
 		level = slog.LevelDebug
 	case codes.InvalidArgument, codes.ResourceExhausted, codes.DeadlineExceeded:

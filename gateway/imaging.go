@@ -71,12 +71,23 @@ func (s *imagingServer) GetInstanceMetadata(ctx context.Context, req *pb.GetInst
 
 func (s *imagingServer) FetchInstance(req *pb.FetchInstanceRequest, stream pb.ImagingService_FetchInstanceServer) error {
 	ctx := stream.Context()
-	inst, body, err := s.Imaging.Fetch(ctx, scopeOf(ctx), imaging.InstanceID(req.GetInstanceId()), req.GetOffset(), -1)
+	inst, body, err := s.fetch(ctx, req)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = body.Close() }()
 	return s.pour(inst, body, stream.Send)
+}
+
+func (s *imagingServer) fetch(ctx context.Context, req *pb.FetchInstanceRequest) (imaging.Instance, io.ReadCloser, error) {
+	id := imaging.InstanceID(req.GetInstanceId())
+	switch {
+	case req.GetFrame() == 0:
+		return s.Imaging.Fetch(ctx, scopeOf(ctx), id, req.GetOffset(), -1)
+	case req.GetOffset() != 0:
+		return imaging.Instance{}, nil, record.Errorf(record.Invalid, "offset: a frame is fetched from its beginning")
+	}
+	return s.Imaging.FetchFrame(ctx, scopeOf(ctx), id, int(req.GetFrame()))
 }
 
 func (s *imagingServer) FetchStudy(req *pb.FetchStudyRequest, stream pb.ImagingService_FetchStudyServer) error {

@@ -195,6 +195,7 @@ func caseToPB(c reading.Case) *pb.Case {
 		ClaimExpiresAt: instant(c.ClaimExpiresAt), PerformedAt: instant(c.Exam.PerformedAt), OpenedAt: instant(c.OpenedAt),
 		DueAt: instant(c.DueAt), Overdue: c.Overdue, ReturnReason: c.ReturnReason, Priors: int32(c.Priors), Etag: c.Etag(),
 		ReportId: string(c.Report), Incomplete: c.Incomplete(), Critical: c.Critical,
+		Additions: c.Additions, CriticalUnacknowledged: c.Unacknowledged > 0,
 	}
 }
 

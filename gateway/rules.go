@@ -84,6 +84,9 @@ var rpcRules = map[string]rule{
 	pb.RecognitionService_ListReasons_FullMethodName:   own,
 	pb.RecognitionService_ListItems_FullMethodName:     own,
 	pb.RecognitionService_ListDecisions_FullMethodName: {kind: "recognition", act: "read"},
+	pb.RecognitionService_ListMarks_FullMethodName:     {kind: "directory", act: "manage"},
+	pb.RecognitionService_GrantMark_FullMethodName:     {kind: "directory", act: "manage"},
+	pb.RecognitionService_EndMark_FullMethodName:       {kind: "directory", act: "manage"},
 
 	pb.DirectoryService_ListInstitutions_FullMethodName:  {kind: "directory", act: "read"},
 	pb.DirectoryService_GetInstitution_FullMethodName:    {kind: "directory", act: "read"},

@@ -16,6 +16,7 @@ import (
 	"google.golang.org/protobuf/types/dynamicpb"
 
 	"github.com/lianzhen/lianzhen/authz"
+	"github.com/lianzhen/lianzhen/authz/recognition"
 	pb "github.com/lianzhen/lianzhen/proto/lianzhen/v1"
 	"github.com/lianzhen/lianzhen/record"
 	"github.com/lianzhen/lianzhen/store/storetest"
@@ -83,8 +84,11 @@ func fillTenant(t *testing.T, h *house) ids {
 	c, err := h.Book.CreateCertificate(t.Context(), book, authz.Certificate{Institution: storetest.Suwu, Name: "x", Scopes: []string{"imaging:read"}},
 		string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: leaf.Raw})))
 	must(t, err)
+	mark, err := h.Desk.PutMark(t.Context(), book, recognition.Mark{Institution: storetest.Suwu, Kind: record.Imaging,
+		Scope: "county:" + string(storetest.Minqin), From: time.Now().Add(-time.Hour), Source: "test"})
+	must(t, err)
 	return ids{
-		"study_id": stored.GetStudyId(), "instance_id": stored.GetInstanceId(), "series_id": series.GetSeries()[0].GetSeriesId(),
+		"mark_id": string(mark.ID), "study_id": stored.GetStudyId(), "instance_id": stored.GetInstanceId(), "series_id": series.GetSeries()[0].GetSeriesId(),
 		"quarantine_id": sent[3].GetFailure().GetQuarantineId(), "case_id": done.GetCaseId(), "report_id": rep.GetReportId(),
 		"critical_value_id": crit.GetCriticalValueId(), "patient_id": reg.GetPatient().GetPatientId(), "other_id": reg.GetPatient().GetPatientId(),
 		"encounter_id": enc.GetEncounterId(), "check_id": check.GetCheckId(), "result_id": done.GetCaseId(), "order_id": "o1",
@@ -102,7 +106,8 @@ var public = map[string]bool{"GetInstitution": true, "ListInstitutions": true, "
 // mine are fields that name things of the caller's own, the same in both requests.
 var mine = map[string]string{"order_id": "o1", "modality": "CT", "reason": "because", "reason_code": "S1", "finding": "finding", "handling": "handled",
 	"note": "note", "role": "technician", "visit_number": "", "name": "test", "display_name": "测试", "login": "someone", "password": password,
-	"kind": "imaging", "act": "read", "ae_title": "NEWAE", "certificate": "x", "rows": "x"}
+	"kind": "imaging", "act": "read", "ae_title": "NEWAE", "certificate": "x", "rows": "x", "scope": "county:minqin",
+	"source": "test"}
 
 // fill sets the fields of a request: ids from the given things, all else with something that is allowed.
 func fill(m protoreflect.Message, things ids) (named bool) {
@@ -125,6 +130,9 @@ func fill(m protoreflect.Message, things ids) (named bool) {
 					m.Mutable(f).Message().Mutable(f.Message().Fields().ByName("paths")).List().Append(protoreflect.ValueOfString(path[string(sub.Name())]))
 				}
 			}
+		case f.Message() != nil && name == "from_at":
+			now := m.Mutable(f).Message()
+			now.Set(now.Descriptor().Fields().ByName("seconds"), protoreflect.ValueOfInt64(1.7e9))
 		case f.Message() != nil && f.Message().ParentFile().Package() == "lianzhen.v1":
 			named = fill(m.Mutable(f).Message(), things) || named
 		case f.Kind() == protoreflect.StringKind && things[name] != "":

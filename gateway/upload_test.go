@@ -204,7 +204,7 @@ func TestAnObjectSentFromItsBeginningAfterABreakIsWhole(t *testing.T) {
 }
 
 func TestFramesThatMakeNoSenseEndTheStreamOrTheirObject(t *testing.T) {
-	h := newHouse(t)
+	h := newHouse(t, func(d *Deps) { d.Options.InFlight = 4 })
 	_, key := h.key(storetest.Suwu, allScopes...)
 	for _, c := range []struct {
 		name string
@@ -224,11 +224,11 @@ func TestFramesThatMakeNoSenseEndTheStreamOrTheirObject(t *testing.T) {
 		})
 	}
 	s := h.upload(as(key)) // more objects begun than may be in the air
-	for i := range 33 {
+	for i := range 5 {
 		s.begin(uint32(i+1), &pb.UploadBegin{Size: 1000})
 	}
-	if f := s.answers(1)[33].GetFailure(); f.GetCode() != 8 {
-		t.Errorf("the 33rd: %v", f)
+	if f := s.answers(1)[5].GetFailure(); f.GetCode() != 8 {
+		t.Errorf("the fifth: %v", f)
 	}
 	s.data(999, []byte("of an object that never began")) // is dropped
 	s.end(999)

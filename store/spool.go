@@ -121,7 +121,7 @@ func (s *Spool) Held(resumeKey string) int64 {
 }
 
 // Begin starts a part. With a resumeKey it continues what is held under it, hashing that again; only one part per key
-// at a time, a second is a Conflict. End every part with Store, Keep or Discard.
+// at a time, a second is Unavailable. End every part with Store, Keep or Discard.
 func (s *Spool) Begin(ctx context.Context, resumeKey string) (*Part, error) {
 	p := &Part{spool: s, h: sha256.New(), key: resumeKey}
 	if resumeKey == "" {
@@ -135,7 +135,7 @@ func (s *Spool) Begin(ctx context.Context, resumeKey string) (*Part, error) {
 	s.busy[resumeKey] = true
 	s.mu.Unlock()
 	if taken {
-		return nil, record.Errorf(record.Conflict, "upload in progress")
+		return nil, record.Errorf(record.Unavailable, "the object is being sent over another line; try again")
 	}
 	if err := p.resume(ctx); err != nil {
 		p.close()

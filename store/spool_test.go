@@ -115,7 +115,7 @@ func TestBrokenUploadIsContinued(t *testing.T) {
 		key := hexSum(data) + "-200000-minqin-suwu"
 		p := begin(t, s, key, data[:70_000])
 		_, err := s.Begin(t.Context(), key)
-		wantKind(t, err, record.Conflict)
+		wantKind(t, err, record.Unavailable)
 		if n, _ := s.Sweep(0); n != 0 {
 			t.Fatal("an upload in progress was swept")
 		}

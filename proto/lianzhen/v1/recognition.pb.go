@@ -1465,6 +1465,306 @@ func (x *ListDecisionsResponse) GetNextPageToken() string {
 	return ""
 }
 
+// Mark says that results of an institution are to be recognised within a scope when the examination was made in
+// [from_at, to_at). Exactly one of item_code, item_group and kind says what it covers.
+type Mark struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Empty for a mark of a rule pack.
+	MarkId        string     `protobuf:"bytes,1,opt,name=mark_id,json=markId,proto3" json:"mark_id,omitempty"`
+	InstitutionId string     `protobuf:"bytes,2,opt,name=institution_id,json=institutionId,proto3" json:"institution_id,omitempty"`
+	ItemCode      string     `protobuf:"bytes,3,opt,name=item_code,json=itemCode,proto3" json:"item_code,omitempty"`
+	ItemGroup     string     `protobuf:"bytes,4,opt,name=item_group,json=itemGroup,proto3" json:"item_group,omitempty"`
+	Kind          CentreKind `protobuf:"varint,5,opt,name=kind,proto3,enum=lianzhen.v1.CentreKind" json:"kind,omitempty"`
+	// "national", "region:x", "province:x", "city:x", "county:x", "community:x".
+	Scope  string                 `protobuf:"bytes,6,opt,name=scope,proto3" json:"scope,omitempty"`
+	FromAt *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=from_at,json=fromAt,proto3" json:"from_at,omitempty"`
+	// Absent: open.
+	ToAt *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=to_at,json=toAt,proto3" json:"to_at,omitempty"`
+	// Which evaluation it rests on.
+	Source string `protobuf:"bytes,9,opt,name=source,proto3" json:"source,omitempty"`
+	// It was wrong from the start and covers nothing.
+	Revoked       bool `protobuf:"varint,10,opt,name=revoked,proto3" json:"revoked,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Mark) Reset() {
+	*x = Mark{}
+	mi := &file_lianzhen_v1_recognition_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Mark) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Mark) ProtoMessage() {}
+
+func (x *Mark) ProtoReflect() protoreflect.Message {
+	mi := &file_lianzhen_v1_recognition_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Mark.ProtoReflect.Descriptor instead.
+func (*Mark) Descriptor() ([]byte, []int) {
+	return file_lianzhen_v1_recognition_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *Mark) GetMarkId() string {
+	if x != nil {
+		return x.MarkId
+	}
+	return ""
+}
+
+func (x *Mark) GetInstitutionId() string {
+	if x != nil {
+		return x.InstitutionId
+	}
+	return ""
+}
+
+func (x *Mark) GetItemCode() string {
+	if x != nil {
+		return x.ItemCode
+	}
+	return ""
+}
+
+func (x *Mark) GetItemGroup() string {
+	if x != nil {
+		return x.ItemGroup
+	}
+	return ""
+}
+
+func (x *Mark) GetKind() CentreKind {
+	if x != nil {
+		return x.Kind
+	}
+	return CentreKind_CENTRE_KIND_UNSPECIFIED
+}
+
+func (x *Mark) GetScope() string {
+	if x != nil {
+		return x.Scope
+	}
+	return ""
+}
+
+func (x *Mark) GetFromAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.FromAt
+	}
+	return nil
+}
+
+func (x *Mark) GetToAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.ToAt
+	}
+	return nil
+}
+
+func (x *Mark) GetSource() string {
+	if x != nil {
+		return x.Source
+	}
+	return ""
+}
+
+func (x *Mark) GetRevoked() bool {
+	if x != nil {
+		return x.Revoked
+	}
+	return false
+}
+
+type ListMarksRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListMarksRequest) Reset() {
+	*x = ListMarksRequest{}
+	mi := &file_lianzhen_v1_recognition_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListMarksRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListMarksRequest) ProtoMessage() {}
+
+func (x *ListMarksRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_lianzhen_v1_recognition_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListMarksRequest.ProtoReflect.Descriptor instead.
+func (*ListMarksRequest) Descriptor() ([]byte, []int) {
+	return file_lianzhen_v1_recognition_proto_rawDescGZIP(), []int{20}
+}
+
+type ListMarksResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Marks         []*Mark                `protobuf:"bytes,1,rep,name=marks,proto3" json:"marks,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListMarksResponse) Reset() {
+	*x = ListMarksResponse{}
+	mi := &file_lianzhen_v1_recognition_proto_msgTypes[21]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListMarksResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListMarksResponse) ProtoMessage() {}
+
+func (x *ListMarksResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_lianzhen_v1_recognition_proto_msgTypes[21]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListMarksResponse.ProtoReflect.Descriptor instead.
+func (*ListMarksResponse) Descriptor() ([]byte, []int) {
+	return file_lianzhen_v1_recognition_proto_rawDescGZIP(), []int{21}
+}
+
+func (x *ListMarksResponse) GetMarks() []*Mark {
+	if x != nil {
+		return x.Marks
+	}
+	return nil
+}
+
+type GrantMarkRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Mark          *Mark                  `protobuf:"bytes,1,opt,name=mark,proto3" json:"mark,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GrantMarkRequest) Reset() {
+	*x = GrantMarkRequest{}
+	mi := &file_lianzhen_v1_recognition_proto_msgTypes[22]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GrantMarkRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GrantMarkRequest) ProtoMessage() {}
+
+func (x *GrantMarkRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_lianzhen_v1_recognition_proto_msgTypes[22]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GrantMarkRequest.ProtoReflect.Descriptor instead.
+func (*GrantMarkRequest) Descriptor() ([]byte, []int) {
+	return file_lianzhen_v1_recognition_proto_rawDescGZIP(), []int{22}
+}
+
+func (x *GrantMarkRequest) GetMark() *Mark {
+	if x != nil {
+		return x.Mark
+	}
+	return nil
+}
+
+type EndMarkRequest struct {
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	MarkId string                 `protobuf:"bytes,1,opt,name=mark_id,json=markId,proto3" json:"mark_id,omitempty"`
+	// Absent: now.
+	At            *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=at,proto3" json:"at,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *EndMarkRequest) Reset() {
+	*x = EndMarkRequest{}
+	mi := &file_lianzhen_v1_recognition_proto_msgTypes[23]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *EndMarkRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*EndMarkRequest) ProtoMessage() {}
+
+func (x *EndMarkRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_lianzhen_v1_recognition_proto_msgTypes[23]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use EndMarkRequest.ProtoReflect.Descriptor instead.
+func (*EndMarkRequest) Descriptor() ([]byte, []int) {
+	return file_lianzhen_v1_recognition_proto_rawDescGZIP(), []int{23}
+}
+
+func (x *EndMarkRequest) GetMarkId() string {
+	if x != nil {
+		return x.MarkId
+	}
+	return ""
+}
+
+func (x *EndMarkRequest) GetAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.At
+	}
+	return nil
+}
+
 var File_lianzhen_v1_recognition_proto protoreflect.FileDescriptor
 
 const file_lianzhen_v1_recognition_proto_rawDesc = "" +
@@ -1586,7 +1886,29 @@ const file_lianzhen_v1_recognition_proto_rawDesc = "" +
 	"patient_id\x18\x03 \x01(\tB\a\xbaH\x04r\x02\x18@R\tpatientId\"t\n" +
 	"\x15ListDecisionsResponse\x123\n" +
 	"\tdecisions\x18\x01 \x03(\v2\x15.lianzhen.v1.DecisionR\tdecisions\x12&\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken*{\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\x99\x03\n" +
+	"\x04Mark\x12\x17\n" +
+	"\amark_id\x18\x01 \x01(\tR\x06markId\x120\n" +
+	"\x0einstitution_id\x18\x02 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\rinstitutionId\x12$\n" +
+	"\titem_code\x18\x03 \x01(\tB\a\xbaH\x04r\x02\x18@R\bitemCode\x12&\n" +
+	"\n" +
+	"item_group\x18\x04 \x01(\tB\a\xbaH\x04r\x02\x18@R\titemGroup\x12+\n" +
+	"\x04kind\x18\x05 \x01(\x0e2\x17.lianzhen.v1.CentreKindR\x04kind\x12\x1f\n" +
+	"\x05scope\x18\x06 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18PR\x05scope\x12;\n" +
+	"\afrom_at\x18\a \x01(\v2\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01R\x06fromAt\x12/\n" +
+	"\x05to_at\x18\b \x01(\v2\x1a.google.protobuf.TimestampR\x04toAt\x12\"\n" +
+	"\x06source\x18\t \x01(\tB\n" +
+	"\xbaH\ar\x05\x10\x01\x18\x90\x03R\x06source\x12\x18\n" +
+	"\arevoked\x18\n" +
+	" \x01(\bR\arevoked\"\x12\n" +
+	"\x10ListMarksRequest\"<\n" +
+	"\x11ListMarksResponse\x12'\n" +
+	"\x05marks\x18\x01 \x03(\v2\x11.lianzhen.v1.MarkR\x05marks\"A\n" +
+	"\x10GrantMarkRequest\x12-\n" +
+	"\x04mark\x18\x01 \x01(\v2\x11.lianzhen.v1.MarkB\x06\xbaH\x03\xc8\x01\x01R\x04mark\"`\n" +
+	"\x0eEndMarkRequest\x12\"\n" +
+	"\amark_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\x06markId\x12*\n" +
+	"\x02at\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x02at*{\n" +
 	"\aVerdict\x12\x17\n" +
 	"\x13VERDICT_UNSPECIFIED\x10\x00\x12\x15\n" +
 	"\x11VERDICT_RECOGNISE\x10\x01\x12\x12\n" +
@@ -1599,7 +1921,7 @@ const file_lianzhen_v1_recognition_proto_rawDesc = "" +
 	"\x11SETTING_INPATIENT\x10\x02\x12\x15\n" +
 	"\x11SETTING_EMERGENCY\x10\x03\x12\x18\n" +
 	"\x14SETTING_PREOPERATIVE\x10\x04\x12\x14\n" +
-	"\x10SETTING_FORENSIC\x10\x052\xd7\x06\n" +
+	"\x10SETTING_FORENSIC\x10\x052\x9d\t\n" +
 	"\x12RecognitionService\x12x\n" +
 	"\n" +
 	"CheckOrder\x12\x1e.lianzhen.v1.CheckOrderRequest\x1a\x1f.lianzhen.v1.CheckOrderResponse\")\x82\xd3\xe4\x93\x02#:\x01*\"\x1e/api/v1/recognition:checkOrder\x12\x88\x01\n" +
@@ -1610,7 +1932,10 @@ const file_lianzhen_v1_recognition_proto_rawDesc = "" +
 	"RepeatExam\x12\x1e.lianzhen.v1.RepeatExamRequest\x1a\x15.lianzhen.v1.Decision\"%\x82\xd3\xe4\x93\x02\x1f:\x01*\"\x1a/api/v1/recognition:repeat\x12u\n" +
 	"\vListReasons\x12\x1f.lianzhen.v1.ListReasonsRequest\x1a .lianzhen.v1.ListReasonsResponse\"#\x82\xd3\xe4\x93\x02\x1d\x12\x1b/api/v1/recognition/reasons\x12m\n" +
 	"\tListItems\x12\x1d.lianzhen.v1.ListItemsRequest\x1a\x1e.lianzhen.v1.ListItemsResponse\"!\x82\xd3\xe4\x93\x02\x1b\x12\x19/api/v1/recognition/items\x12}\n" +
-	"\rListDecisions\x12!.lianzhen.v1.ListDecisionsRequest\x1a\".lianzhen.v1.ListDecisionsResponse\"%\x82\xd3\xe4\x93\x02\x1f\x12\x1d/api/v1/recognition/decisionsB;Z9github.com/lianzhen/lianzhen/proto/lianzhen/v1;lianzhenv1b\x06proto3"
+	"\rListDecisions\x12!.lianzhen.v1.ListDecisionsRequest\x1a\".lianzhen.v1.ListDecisionsResponse\"%\x82\xd3\xe4\x93\x02\x1f\x12\x1d/api/v1/recognition/decisions\x12m\n" +
+	"\tListMarks\x12\x1d.lianzhen.v1.ListMarksRequest\x1a\x1e.lianzhen.v1.ListMarksResponse\"!\x82\xd3\xe4\x93\x02\x1b\x12\x19/api/v1/recognition/marks\x12f\n" +
+	"\tGrantMark\x12\x1d.lianzhen.v1.GrantMarkRequest\x1a\x11.lianzhen.v1.Mark\"'\x82\xd3\xe4\x93\x02!:\x04mark\"\x19/api/v1/recognition/marks\x12m\n" +
+	"\aEndMark\x12\x1b.lianzhen.v1.EndMarkRequest\x1a\x11.lianzhen.v1.Mark\"2\x82\xd3\xe4\x93\x02,:\x01*\"'/api/v1/recognition/marks/{mark_id}:endB;Z9github.com/lianzhen/lianzhen/proto/lianzhen/v1;lianzhenv1b\x06proto3"
 
 var (
 	file_lianzhen_v1_recognition_proto_rawDescOnce sync.Once
@@ -1625,7 +1950,7 @@ func file_lianzhen_v1_recognition_proto_rawDescGZIP() []byte {
 }
 
 var file_lianzhen_v1_recognition_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_lianzhen_v1_recognition_proto_msgTypes = make([]protoimpl.MessageInfo, 19)
+var file_lianzhen_v1_recognition_proto_msgTypes = make([]protoimpl.MessageInfo, 24)
 var file_lianzhen_v1_recognition_proto_goTypes = []any{
 	(Verdict)(0),                  // 0: lianzhen.v1.Verdict
 	(Setting)(0),                  // 1: lianzhen.v1.Setting
@@ -1648,8 +1973,14 @@ var file_lianzhen_v1_recognition_proto_goTypes = []any{
 	(*Item)(nil),                  // 18: lianzhen.v1.Item
 	(*ListDecisionsRequest)(nil),  // 19: lianzhen.v1.ListDecisionsRequest
 	(*ListDecisionsResponse)(nil), // 20: lianzhen.v1.ListDecisionsResponse
-	(*Result)(nil),                // 21: lianzhen.v1.Result
-	(*timestamppb.Timestamp)(nil), // 22: google.protobuf.Timestamp
+	(*Mark)(nil),                  // 21: lianzhen.v1.Mark
+	(*ListMarksRequest)(nil),      // 22: lianzhen.v1.ListMarksRequest
+	(*ListMarksResponse)(nil),     // 23: lianzhen.v1.ListMarksResponse
+	(*GrantMarkRequest)(nil),      // 24: lianzhen.v1.GrantMarkRequest
+	(*EndMarkRequest)(nil),        // 25: lianzhen.v1.EndMarkRequest
+	(*Result)(nil),                // 26: lianzhen.v1.Result
+	(*timestamppb.Timestamp)(nil), // 27: google.protobuf.Timestamp
+	(CentreKind)(0),               // 28: lianzhen.v1.CentreKind
 }
 var file_lianzhen_v1_recognition_proto_depIdxs = []int32{
 	2,  // 0: lianzhen.v1.CheckOrderRequest.items:type_name -> lianzhen.v1.OrderItem
@@ -1657,35 +1988,47 @@ var file_lianzhen_v1_recognition_proto_depIdxs = []int32{
 	5,  // 2: lianzhen.v1.CheckOrderResponse.items:type_name -> lianzhen.v1.ItemCheck
 	0,  // 3: lianzhen.v1.ItemCheck.verdict:type_name -> lianzhen.v1.Verdict
 	6,  // 4: lianzhen.v1.ItemCheck.assessments:type_name -> lianzhen.v1.Assessment
-	21, // 5: lianzhen.v1.Assessment.result:type_name -> lianzhen.v1.Result
+	26, // 5: lianzhen.v1.Assessment.result:type_name -> lianzhen.v1.Result
 	0,  // 6: lianzhen.v1.Assessment.verdict:type_name -> lianzhen.v1.Verdict
 	7,  // 7: lianzhen.v1.Assessment.failed:type_name -> lianzhen.v1.Condition
-	22, // 8: lianzhen.v1.Assessment.valid_until:type_name -> google.protobuf.Timestamp
+	27, // 8: lianzhen.v1.Assessment.valid_until:type_name -> google.protobuf.Timestamp
 	6,  // 9: lianzhen.v1.ListSharedResponse.results:type_name -> lianzhen.v1.Assessment
 	0,  // 10: lianzhen.v1.Decision.verdict:type_name -> lianzhen.v1.Verdict
-	22, // 11: lianzhen.v1.Decision.decided_at:type_name -> google.protobuf.Timestamp
+	27, // 11: lianzhen.v1.Decision.decided_at:type_name -> google.protobuf.Timestamp
 	15, // 12: lianzhen.v1.ListReasonsResponse.reasons:type_name -> lianzhen.v1.Reason
 	18, // 13: lianzhen.v1.ListItemsResponse.items:type_name -> lianzhen.v1.Item
 	12, // 14: lianzhen.v1.ListDecisionsResponse.decisions:type_name -> lianzhen.v1.Decision
-	3,  // 15: lianzhen.v1.RecognitionService.CheckOrder:input_type -> lianzhen.v1.CheckOrderRequest
-	8,  // 16: lianzhen.v1.RecognitionService.ListShared:input_type -> lianzhen.v1.ListSharedRequest
-	10, // 17: lianzhen.v1.RecognitionService.AdoptResult:input_type -> lianzhen.v1.AdoptResultRequest
-	11, // 18: lianzhen.v1.RecognitionService.RepeatExam:input_type -> lianzhen.v1.RepeatExamRequest
-	13, // 19: lianzhen.v1.RecognitionService.ListReasons:input_type -> lianzhen.v1.ListReasonsRequest
-	16, // 20: lianzhen.v1.RecognitionService.ListItems:input_type -> lianzhen.v1.ListItemsRequest
-	19, // 21: lianzhen.v1.RecognitionService.ListDecisions:input_type -> lianzhen.v1.ListDecisionsRequest
-	4,  // 22: lianzhen.v1.RecognitionService.CheckOrder:output_type -> lianzhen.v1.CheckOrderResponse
-	9,  // 23: lianzhen.v1.RecognitionService.ListShared:output_type -> lianzhen.v1.ListSharedResponse
-	12, // 24: lianzhen.v1.RecognitionService.AdoptResult:output_type -> lianzhen.v1.Decision
-	12, // 25: lianzhen.v1.RecognitionService.RepeatExam:output_type -> lianzhen.v1.Decision
-	14, // 26: lianzhen.v1.RecognitionService.ListReasons:output_type -> lianzhen.v1.ListReasonsResponse
-	17, // 27: lianzhen.v1.RecognitionService.ListItems:output_type -> lianzhen.v1.ListItemsResponse
-	20, // 28: lianzhen.v1.RecognitionService.ListDecisions:output_type -> lianzhen.v1.ListDecisionsResponse
-	22, // [22:29] is the sub-list for method output_type
-	15, // [15:22] is the sub-list for method input_type
-	15, // [15:15] is the sub-list for extension type_name
-	15, // [15:15] is the sub-list for extension extendee
-	0,  // [0:15] is the sub-list for field type_name
+	28, // 15: lianzhen.v1.Mark.kind:type_name -> lianzhen.v1.CentreKind
+	27, // 16: lianzhen.v1.Mark.from_at:type_name -> google.protobuf.Timestamp
+	27, // 17: lianzhen.v1.Mark.to_at:type_name -> google.protobuf.Timestamp
+	21, // 18: lianzhen.v1.ListMarksResponse.marks:type_name -> lianzhen.v1.Mark
+	21, // 19: lianzhen.v1.GrantMarkRequest.mark:type_name -> lianzhen.v1.Mark
+	27, // 20: lianzhen.v1.EndMarkRequest.at:type_name -> google.protobuf.Timestamp
+	3,  // 21: lianzhen.v1.RecognitionService.CheckOrder:input_type -> lianzhen.v1.CheckOrderRequest
+	8,  // 22: lianzhen.v1.RecognitionService.ListShared:input_type -> lianzhen.v1.ListSharedRequest
+	10, // 23: lianzhen.v1.RecognitionService.AdoptResult:input_type -> lianzhen.v1.AdoptResultRequest
+	11, // 24: lianzhen.v1.RecognitionService.RepeatExam:input_type -> lianzhen.v1.RepeatExamRequest
+	13, // 25: lianzhen.v1.RecognitionService.ListReasons:input_type -> lianzhen.v1.ListReasonsRequest
+	16, // 26: lianzhen.v1.RecognitionService.ListItems:input_type -> lianzhen.v1.ListItemsRequest
+	19, // 27: lianzhen.v1.RecognitionService.ListDecisions:input_type -> lianzhen.v1.ListDecisionsRequest
+	22, // 28: lianzhen.v1.RecognitionService.ListMarks:input_type -> lianzhen.v1.ListMarksRequest
+	24, // 29: lianzhen.v1.RecognitionService.GrantMark:input_type -> lianzhen.v1.GrantMarkRequest
+	25, // 30: lianzhen.v1.RecognitionService.EndMark:input_type -> lianzhen.v1.EndMarkRequest
+	4,  // 31: lianzhen.v1.RecognitionService.CheckOrder:output_type -> lianzhen.v1.CheckOrderResponse
+	9,  // 32: lianzhen.v1.RecognitionService.ListShared:output_type -> lianzhen.v1.ListSharedResponse
+	12, // 33: lianzhen.v1.RecognitionService.AdoptResult:output_type -> lianzhen.v1.Decision
+	12, // 34: lianzhen.v1.RecognitionService.RepeatExam:output_type -> lianzhen.v1.Decision
+	14, // 35: lianzhen.v1.RecognitionService.ListReasons:output_type -> lianzhen.v1.ListReasonsResponse
+	17, // 36: lianzhen.v1.RecognitionService.ListItems:output_type -> lianzhen.v1.ListItemsResponse
+	20, // 37: lianzhen.v1.RecognitionService.ListDecisions:output_type -> lianzhen.v1.ListDecisionsResponse
+	23, // 38: lianzhen.v1.RecognitionService.ListMarks:output_type -> lianzhen.v1.ListMarksResponse
+	21, // 39: lianzhen.v1.RecognitionService.GrantMark:output_type -> lianzhen.v1.Mark
+	21, // 40: lianzhen.v1.RecognitionService.EndMark:output_type -> lianzhen.v1.Mark
+	31, // [31:41] is the sub-list for method output_type
+	21, // [21:31] is the sub-list for method input_type
+	21, // [21:21] is the sub-list for extension type_name
+	21, // [21:21] is the sub-list for extension extendee
+	0,  // [0:21] is the sub-list for field type_name
 }
 
 func init() { file_lianzhen_v1_recognition_proto_init() }
@@ -1700,7 +2043,7 @@ func file_lianzhen_v1_recognition_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_lianzhen_v1_recognition_proto_rawDesc), len(file_lianzhen_v1_recognition_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   19,
+			NumMessages:   24,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -28,6 +28,9 @@ const (
 	RecognitionService_ListReasons_FullMethodName   = "/lianzhen.v1.RecognitionService/ListReasons"
 	RecognitionService_ListItems_FullMethodName     = "/lianzhen.v1.RecognitionService/ListItems"
 	RecognitionService_ListDecisions_FullMethodName = "/lianzhen.v1.RecognitionService/ListDecisions"
+	RecognitionService_ListMarks_FullMethodName     = "/lianzhen.v1.RecognitionService/ListMarks"
+	RecognitionService_GrantMark_FullMethodName     = "/lianzhen.v1.RecognitionService/GrantMark"
+	RecognitionService_EndMark_FullMethodName       = "/lianzhen.v1.RecognitionService/EndMark"
 )
 
 // RecognitionServiceClient is the client API for RecognitionService service.
@@ -48,6 +51,12 @@ type RecognitionServiceClient interface {
 	// The item catalogue in force at a time.
 	ListItems(ctx context.Context, in *ListItemsRequest, opts ...grpc.CallOption) (*ListItemsResponse, error)
 	ListDecisions(ctx context.Context, in *ListDecisionsRequest, opts ...grpc.CallOption) (*ListDecisionsResponse, error)
+	// The HR marks (互认标识) of the institutions that the caller manages: granted ones and those of the rule packs.
+	ListMarks(ctx context.Context, in *ListMarksRequest, opts ...grpc.CallOption) (*ListMarksResponse, error)
+	// Grants a mark after a quality evaluation. A county grants nothing wider than itself.
+	GrantMark(ctx context.Context, in *GrantMarkRequest, opts ...grpc.CallOption) (*Mark, error)
+	// Later examinations are not covered; earlier ones stay so. An end at or before the beginning revokes the mark.
+	EndMark(ctx context.Context, in *EndMarkRequest, opts ...grpc.CallOption) (*Mark, error)
 }
 
 type recognitionServiceClient struct {
@@ -128,6 +137,36 @@ func (c *recognitionServiceClient) ListDecisions(ctx context.Context, in *ListDe
 	return out, nil
 }
 
+func (c *recognitionServiceClient) ListMarks(ctx context.Context, in *ListMarksRequest, opts ...grpc.CallOption) (*ListMarksResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListMarksResponse)
+	err := c.cc.Invoke(ctx, RecognitionService_ListMarks_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *recognitionServiceClient) GrantMark(ctx context.Context, in *GrantMarkRequest, opts ...grpc.CallOption) (*Mark, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(Mark)
+	err := c.cc.Invoke(ctx, RecognitionService_GrantMark_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *recognitionServiceClient) EndMark(ctx context.Context, in *EndMarkRequest, opts ...grpc.CallOption) (*Mark, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(Mark)
+	err := c.cc.Invoke(ctx, RecognitionService_EndMark_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // RecognitionServiceServer is the server API for RecognitionService service.
 // All implementations must embed UnimplementedRecognitionServiceServer
 // for forward compatibility.
@@ -146,6 +185,12 @@ type RecognitionServiceServer interface {
 	// The item catalogue in force at a time.
 	ListItems(context.Context, *ListItemsRequest) (*ListItemsResponse, error)
 	ListDecisions(context.Context, *ListDecisionsRequest) (*ListDecisionsResponse, error)
+	// The HR marks (互认标识) of the institutions that the caller manages: granted ones and those of the rule packs.
+	ListMarks(context.Context, *ListMarksRequest) (*ListMarksResponse, error)
+	// Grants a mark after a quality evaluation. A county grants nothing wider than itself.
+	GrantMark(context.Context, *GrantMarkRequest) (*Mark, error)
+	// Later examinations are not covered; earlier ones stay so. An end at or before the beginning revokes the mark.
+	EndMark(context.Context, *EndMarkRequest) (*Mark, error)
 	mustEmbedUnimplementedRecognitionServiceServer()
 }
 
@@ -176,6 +221,15 @@ func (UnimplementedRecognitionServiceServer) ListItems(context.Context, *ListIte
 }
 func (UnimplementedRecognitionServiceServer) ListDecisions(context.Context, *ListDecisionsRequest) (*ListDecisionsResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ListDecisions not implemented")
+}
+func (UnimplementedRecognitionServiceServer) ListMarks(context.Context, *ListMarksRequest) (*ListMarksResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListMarks not implemented")
+}
+func (UnimplementedRecognitionServiceServer) GrantMark(context.Context, *GrantMarkRequest) (*Mark, error) {
+	return nil, status.Error(codes.Unimplemented, "method GrantMark not implemented")
+}
+func (UnimplementedRecognitionServiceServer) EndMark(context.Context, *EndMarkRequest) (*Mark, error) {
+	return nil, status.Error(codes.Unimplemented, "method EndMark not implemented")
 }
 func (UnimplementedRecognitionServiceServer) mustEmbedUnimplementedRecognitionServiceServer() {}
 func (UnimplementedRecognitionServiceServer) testEmbeddedByValue()                            {}
@@ -324,6 +378,60 @@ func _RecognitionService_ListDecisions_Handler(srv interface{}, ctx context.Cont
 	return interceptor(ctx, in, info, handler)
 }
 
+func _RecognitionService_ListMarks_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListMarksRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(RecognitionServiceServer).ListMarks(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: RecognitionService_ListMarks_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(RecognitionServiceServer).ListMarks(ctx, req.(*ListMarksRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _RecognitionService_GrantMark_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GrantMarkRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(RecognitionServiceServer).GrantMark(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: RecognitionService_GrantMark_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(RecognitionServiceServer).GrantMark(ctx, req.(*GrantMarkRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _RecognitionService_EndMark_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(EndMarkRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(RecognitionServiceServer).EndMark(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: RecognitionService_EndMark_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(RecognitionServiceServer).EndMark(ctx, req.(*EndMarkRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // RecognitionService_ServiceDesc is the grpc.ServiceDesc for RecognitionService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -358,6 +466,18 @@ var RecognitionService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "ListDecisions",
 			Handler:    _RecognitionService_ListDecisions_Handler,
+		},
+		{
+			MethodName: "ListMarks",
+			Handler:    _RecognitionService_ListMarks_Handler,
+		},
+		{
+			MethodName: "GrantMark",
+			Handler:    _RecognitionService_GrantMark_Handler,
+		},
+		{
+			MethodName: "EndMark",
+			Handler:    _RecognitionService_EndMark_Handler,
 		},
 	},
 	Streams:  []grpc.StreamDesc{},
