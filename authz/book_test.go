@@ -75,8 +75,10 @@ func deskOver(t testing.TB, db *store.DB, c *clock) *desk {
 	t.Helper()
 	storetest.County(t, db)
 	extend(t, db)
-	return &desk{Book: NewBook(db, storetest.Keys(t)), t: t, db: db, clock: c,
-		system: record.Scope{Actor: record.Actor{Kind: record.ActorSystem, ID: "demo"}, All: true}}
+	return &desk{
+		Book: NewBook(db, storetest.Keys(t)), t: t, db: db, clock: c,
+		system: record.Scope{Actor: record.Actor{Kind: record.ActorSystem, ID: "demo"}, All: true},
+	}
 }
 
 // goodHash is goodPassword hashed once: argon2 is slow on purpose.
@@ -119,8 +121,10 @@ func (d *desk) user(login string, grants ...Grant) User {
 // as is the scope of a user for managing institutions.
 func as(u User, at record.InstitutionID, within ...record.InstitutionID) record.Scope {
 	slices.Sort(within)
-	return record.Scope{Actor: record.Actor{Kind: record.ActorUser, ID: string(u.ID), Institution: at}, Purpose: record.Operations,
-		Institutions: within, Own: at, Rule: "test"}
+	return record.Scope{
+		Actor: record.Actor{Kind: record.ActorUser, ID: string(u.ID), Institution: at}, Purpose: record.Operations,
+		Institutions: within, Own: at, Rule: "test",
+	}
 }
 
 func (d *desk) events(act string) []record.Event {
@@ -601,8 +605,10 @@ func TestHasherReadsItsOwnAndRefusesTheRest(t *testing.T) {
 	if !h.same(stored, goodPassword) || h.same(stored, goodPassword+" ") || h.same(h.dummy, "") {
 		t.Error("comparison is wrong")
 	}
-	for _, bad := range []string{"", "$", goodPassword, "$argon2i$v=19$m=19456,t=2,p=1$YWFhYQ$YWFhYQ",
-		"$argon2id$v=19$m=4294967295,t=2,p=1$YWFhYWFhYWE$YWFhYWFhYWFhYWFhYWFhYQ", "$argon2id$v=19$m=19456,t=0,p=1$YWFhYWFhYWE$YWFhYWFhYWFhYWFhYWFhYQ"} {
+	for _, bad := range []string{
+		"", "$", goodPassword, "$argon2i$v=19$m=19456,t=2,p=1$YWFhYQ$YWFhYQ",
+		"$argon2id$v=19$m=4294967295,t=2,p=1$YWFhYWFhYWE$YWFhYWFhYWFhYWFhYWFhYQ", "$argon2id$v=19$m=19456,t=0,p=1$YWFhYWFhYWE$YWFhYWFhYWFhYWFhYWFhYQ",
+	} {
 		if h.same(bad, goodPassword) {
 			t.Errorf("%q accepted", bad)
 		}

@@ -78,8 +78,10 @@ func (b *Book) ByCertificate(ctx context.Context, fingerprint string) (Caller, e
 		if err != nil || !c.RevokedAt.IsZero() || now.Before(c.NotBefore) || !now.Before(c.NotAfter) {
 			return Caller{}, errCertificate
 		}
-		return Caller{Actor: record.Actor{Kind: record.ActorCert, ID: c.Fingerprint, Institution: c.Institution, Display: c.Name},
-			Roles: []string{HISRole}, KeyScopes: c.Scopes}, nil
+		return Caller{
+			Actor: record.Actor{Kind: record.ActorCert, ID: c.Fingerprint, Institution: c.Institution, Display: c.Name},
+			Roles: []string{HISRole}, KeyScopes: c.Scopes,
+		}, nil
 	})
 }
 
@@ -122,8 +124,10 @@ func (b *Book) CreateCertificate(ctx context.Context, s record.Scope, c Certific
 		if err != nil {
 			return fmt.Errorf("create certificate: %w", err)
 		}
-		tx.Emit(record.Event{Act: "certificate.created", Kind: "certificate", Object: r.Fingerprint, Institution: c.Institution,
-			Detail: map[string]string{"scopes": joinScopes(c.Scopes)}}.By(s))
+		tx.Emit(record.Event{
+			Act: "certificate.created", Kind: "certificate", Object: r.Fingerprint, Institution: c.Institution,
+			Detail: map[string]string{"scopes": joinScopes(c.Scopes)},
+		}.By(s))
 		return nil
 	})
 	return r.certificate(), err
@@ -131,7 +135,8 @@ func (b *Book) CreateCertificate(ctx context.Context, s record.Scope, c Certific
 
 // ListCertificates lists the certificates inside the scope; of one institution where it is named.
 func (b *Book) ListCertificates(ctx context.Context, s record.Scope, institution record.InstitutionID, p store.Page) (
-	list []Certificate, next string, err error) {
+	list []Certificate, next string, err error,
+) {
 	where, args := within(s, institution, p)
 	rows, err := collect(ctx, b.db, `SELECT `+certificateColumns+` FROM certificates WHERE fingerprint > $1 AND `+where, args, (*certificateRow).fields)
 	for i := range rows {

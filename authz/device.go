@@ -66,8 +66,10 @@ func (b *Book) ByDevice(ctx context.Context, aeTitle string) (Caller, error) {
 		if err != nil {
 			return Caller{}, fmt.Errorf("device: %w", err)
 		}
-		return Caller{Actor: record.Actor{Kind: record.ActorDevice, ID: r.AETitle, Institution: r.Institution, Display: r.Name},
-			Roles: []string{DeviceRole}}, nil
+		return Caller{
+			Actor: record.Actor{Kind: record.ActorDevice, ID: r.AETitle, Institution: r.Institution, Display: r.Name},
+			Roles: []string{DeviceRole},
+		}, nil
 	})
 }
 
@@ -156,7 +158,8 @@ func (c DeviceChange) apply(d *Device) {
 
 // ListDevices lists the devices inside the scope by id; of one institution where it is named.
 func (b *Book) ListDevices(ctx context.Context, s record.Scope, institution record.InstitutionID, p store.Page) (
-	list []Device, next string, err error) {
+	list []Device, next string, err error,
+) {
 	where, args := within(s, institution, p)
 	rows, err := collect(ctx, b.db, `SELECT `+deviceColumns+` FROM devices WHERE id > $1 AND `+where, args, (*deviceRow).fields)
 	for i := range rows {

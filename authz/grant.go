@@ -41,8 +41,10 @@ func grant(ctx context.Context, tx *store.Tx, s record.Scope, may []string, id r
 }
 
 func roleEvent(act string, id record.UserID, g Grant) record.Event {
-	return record.Event{Act: act, Kind: "user", Object: string(id), Institution: g.Institution,
-		Detail: map[string]string{"role": g.Role}}
+	return record.Event{
+		Act: act, Kind: "user", Object: string(id), Institution: g.Institution,
+		Detail: map[string]string{"role": g.Role},
+	}
 }
 
 // mayHandle says whether the actor of s may give or take a role.

@@ -119,24 +119,44 @@ func TestAdmitMakesScopes(t *testing.T) {
 		reason    string
 		want      record.Scope // without the actor
 	}{
-		{"own and treated", clinicianAt(at, Clinician), "imaging", "read", "", "",
-			record.Scope{Purpose: "TREAT", Institutions: []record.InstitutionID{at}, RelatedAt: at, Own: at, HideWithdrawn: true,
-				Rule: "doc-imaging-read+doc-imaging-read-related"}},
-		{"break-glass", clinicianAt(at, Clinician), "imaging", "read", "ETREAT", " 昏迷抢救\n急诊 ",
-			record.Scope{Purpose: "ETREAT", All: true, Own: at, Rule: "glass-imaging-read", Reason: "昏迷抢救 急诊"}},
-		{"served", clinicianAt(at, Reader), "imaging", "read", "", "",
+		{
+			"own and treated", clinicianAt(at, Clinician), "imaging", "read", "", "",
+			record.Scope{
+				Purpose: "TREAT", Institutions: []record.InstitutionID{at}, RelatedAt: at, Own: at, HideWithdrawn: true,
+				Rule: "doc-imaging-read+doc-imaging-read-related",
+			},
+		},
+		{
+			"break-glass", clinicianAt(at, Clinician), "imaging", "read", "ETREAT", " 昏迷抢救\n急诊 ",
+			record.Scope{Purpose: "ETREAT", All: true, Own: at, Rule: "glass-imaging-read", Reason: "昏迷抢救 急诊"},
+		},
+		{
+			"served", clinicianAt(at, Reader), "imaging", "read", "", "",
 			record.Scope{Purpose: "TREAT", Own: at, Rule: "reader-imaging-read", Institutions: []record.InstitutionID{
-				clinic, storetest.MinqinCommunity, storetest.Dongba, storetest.Hongshagang, at, station, storetest.Suwu, storetest.SuwuVillage}}},
-		{"two roles", clinicianAt(storetest.Suwu, Technician, Clinician), "report", "read", "", "",
-			record.Scope{Purpose: "TREAT", Institutions: []record.InstitutionID{storetest.Suwu}, RelatedAt: storetest.Suwu, Own: storetest.Suwu,
-				HideWithdrawn: true, Rule: "tech-report-read+doc-report-read+doc-report-read-related"}},
-		{"operations", clinicianAt(at, PlatformAdmin), "people", "manage", "", "",
-			record.Scope{Purpose: "HOPERAT", All: true, Own: at, Rule: "platform-people-manage"}},
-		{"below the root is everything", clinicianAt(Root, AuditAdmin), "audit", "read", "", "",
-			record.Scope{Purpose: "HOPERAT", All: true, Own: Root, Rule: "audit-audit-read"}},
-		{"below a community", clinicianAt(storetest.MinqinCommunity, AuditAdmin), "audit", "read", "", "",
+				clinic, storetest.MinqinCommunity, storetest.Dongba, storetest.Hongshagang, at, station, storetest.Suwu, storetest.SuwuVillage,
+			}},
+		},
+		{
+			"two roles", clinicianAt(storetest.Suwu, Technician, Clinician), "report", "read", "", "",
+			record.Scope{
+				Purpose: "TREAT", Institutions: []record.InstitutionID{storetest.Suwu}, RelatedAt: storetest.Suwu, Own: storetest.Suwu,
+				HideWithdrawn: true, Rule: "tech-report-read+doc-report-read+doc-report-read-related",
+			},
+		},
+		{
+			"operations", clinicianAt(at, PlatformAdmin), "people", "manage", "", "",
+			record.Scope{Purpose: "HOPERAT", All: true, Own: at, Rule: "platform-people-manage"},
+		},
+		{
+			"below the root is everything", clinicianAt(Root, AuditAdmin), "audit", "read", "", "",
+			record.Scope{Purpose: "HOPERAT", All: true, Own: Root, Rule: "audit-audit-read"},
+		},
+		{
+			"below a community", clinicianAt(storetest.MinqinCommunity, AuditAdmin), "audit", "read", "", "",
 			record.Scope{Purpose: "HOPERAT", Own: storetest.MinqinCommunity, Rule: "audit-audit-read", Institutions: []record.InstitutionID{
-				storetest.MinqinCommunity, storetest.Dongba, storetest.Hongshagang, at, station, storetest.Suwu, storetest.SuwuVillage}}},
+				storetest.MinqinCommunity, storetest.Dongba, storetest.Hongshagang, at, station, storetest.Suwu, storetest.SuwuVillage,
+			}},
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			got, err := g.Admit(c.caller, c.kind, c.act, c.purpose, c.reason)
@@ -443,15 +463,23 @@ func TestExplain(t *testing.T) {
 		{"no encounter", clinicianAt(at, Clinician), Question{Kind: "imaging", Act: "read", Owner: far}, Explanation{Nearest: []string{
 			"doc-imaging-read lacks relation own",
 			"doc-imaging-read-related lacks an open encounter of the patient at the caller's institution",
-			"tech-imaging-read lacks role technician, relation own"}}},
-		{"treated here", clinicianAt(at, Clinician), Question{Kind: "imaging", Act: "read", Owner: far, Related: true},
-			Explanation{Allowed: true, Rules: []string{"doc-imaging-read-related"}}},
-		{"withdrawn", clinicianAt(at, Clinician), Question{Kind: "imaging", Act: "read", Owner: far, Related: true, Withdrawn: true},
-			Explanation{Rules: []string{"deny-withdrawn-doc"}}},
+			"tech-imaging-read lacks role technician, relation own",
+		}}},
+		{
+			"treated here", clinicianAt(at, Clinician),
+			Question{Kind: "imaging", Act: "read", Owner: far, Related: true},
+			Explanation{Allowed: true, Rules: []string{"doc-imaging-read-related"}},
+		},
+		{
+			"withdrawn", clinicianAt(at, Clinician),
+			Question{Kind: "imaging", Act: "read", Owner: far, Related: true, Withdrawn: true},
+			Explanation{Rules: []string{"deny-withdrawn-doc"}},
+		},
 		{"ecg centre only", clinicianAt(at, Reader), Question{Kind: "imaging", Act: "read", Owner: storetest.LiangzhouHospital}, Explanation{Nearest: []string{
 			"reader-imaging-read lacks relation served",
 			"tech-imaging-read lacks role technician, relation own",
-			"dev-imaging-read lacks role device, relation own"}}},
+			"dev-imaging-read lacks role device, relation own",
+		}}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			got, err := g.Explain(c.who, c.q)

@@ -86,8 +86,10 @@ func (b *Book) loadKey(ctx context.Context, id record.KeyID, secret string, now 
 	if err != nil || !same || !k.RevokedAt.IsZero() || (!k.ExpiresAt.IsZero() && !now.Before(k.ExpiresAt)) {
 		return Caller{}, errKey
 	}
-	c := Caller{Actor: record.Actor{Kind: record.ActorKey, ID: string(k.ID), Institution: k.Institution, Display: k.Name},
-		Roles: []string{HISRole}, KeyScopes: k.Scopes}
+	c := Caller{
+		Actor: record.Actor{Kind: record.ActorKey, ID: string(k.ID), Institution: k.Institution, Display: k.Name},
+		Roles: []string{HISRole}, KeyScopes: k.Scopes,
+	}
 	return c, b.touch(ctx, `UPDATE api_keys SET last_used_at = $1 WHERE id = $2 AND last_used_at < $1`, string(id), k.LastUsedAt, now)
 }
 
@@ -151,8 +153,10 @@ func (b *Book) CreateKey(ctx context.Context, s record.Scope, k APIKey) (APIKey,
 		if err != nil {
 			return fmt.Errorf("create key: %w", err)
 		}
-		tx.Emit(record.Event{Act: "key.created", Kind: "key", Object: string(k.ID), Institution: k.Institution,
-			Detail: map[string]string{"scopes": joinScopes(k.Scopes)}}.By(s))
+		tx.Emit(record.Event{
+			Act: "key.created", Kind: "key", Object: string(k.ID), Institution: k.Institution,
+			Detail: map[string]string{"scopes": joinScopes(k.Scopes)},
+		}.By(s))
 		return nil
 	})
 	if err != nil {

@@ -268,8 +268,10 @@ func TestAccountsOnEveryDatabase(t *testing.T) {
 		if err := d.SignOut(ctx, s.Token); err != nil {
 			t.Error(err)
 		}
-		for _, act := range []string{"people.created", "people.granted", "key.created", "device.created", "device.updated", "certificate.created",
-			"certificate.revoked", "session.signed_in", "session.signed_out", "session.refused", "session.password_changed"} {
+		for _, act := range []string{
+			"people.created", "people.granted", "key.created", "device.created", "device.updated", "certificate.created",
+			"certificate.revoked", "session.signed_in", "session.signed_out", "session.refused", "session.password_changed",
+		} {
 			e := d.events(act)
 			if len(e) == 0 || (e[len(e)-1].Actor.ID != string(first.ID)) {
 				t.Errorf("%s: %+v", act, e)

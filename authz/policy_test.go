@@ -109,8 +109,10 @@ func extend(t testing.TB, db *store.DB) {
 			id, parent record.InstitutionID
 			kind       string
 		}{
-			{station, storetest.LeadHospital, store.Village}, {clinic, storetest.Minqin, store.Private},
-			{far, storetest.Gansu, store.Hospital}, {Root, "", store.Bureau},
+			{station, storetest.LeadHospital, store.Village},
+			{clinic, storetest.Minqin, store.Private},
+			{far, storetest.Gansu, store.Hospital},
+			{Root, "", store.Bureau},
 		} {
 			if err := tx.PutInstitution(ctx, store.Institution{ID: i.id, Name: string(i.id), Kind: i.kind, Active: true}); err != nil {
 				return err

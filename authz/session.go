@@ -55,9 +55,13 @@ func newToken() string { return tokenPrefix + base64.RawURLEncoding.EncodeToStri
 
 // session is the row with the roles that the user has at its institution.
 func (r sessionRow) session(grants []Grant) Session {
-	s := Session{User: r.user, Login: r.login, ExpiresAt: r.expires, MustChange: r.mustChange, AMR: r.amr, ACR: r.acr,
-		Caller: Caller{Session: r.hash, Actor: record.Actor{Kind: record.ActorUser, ID: string(r.user),
-			Institution: r.institution, Display: r.name}}}
+	s := Session{
+		User: r.user, Login: r.login, ExpiresAt: r.expires, MustChange: r.mustChange, AMR: r.amr, ACR: r.acr,
+		Caller: Caller{Session: r.hash, Actor: record.Actor{
+			Kind: record.ActorUser, ID: string(r.user),
+			Institution: r.institution, Display: r.name,
+		}},
+	}
 	for _, g := range grants {
 		s.Institutions = append(s.Institutions, g.Institution)
 		if g.Institution == r.institution && !r.mustChange {
@@ -154,8 +158,10 @@ func (b *Book) SignOut(ctx context.Context, token string) error {
 		if _, err := tx.Exec(ctx, `DELETE FROM sessions WHERE token_hash = $1`, hash); err != nil {
 			return err
 		}
-		tx.Emit(record.Event{Act: "session.signed_out", Actor: s.Caller.Actor, Kind: "user", Object: string(s.User),
-			Institution: s.Caller.Actor.Institution})
+		tx.Emit(record.Event{
+			Act: "session.signed_out", Actor: s.Caller.Actor, Kind: "user", Object: string(s.User),
+			Institution: s.Caller.Actor.Institution,
+		})
 		return nil
 	})
 }

@@ -128,9 +128,11 @@ func (b *Book) account(ctx context.Context, login string) (account, error) {
 
 // refused notes a failed attempt and returns its answer. What was typed as an unknown login is not kept.
 func (b *Book) refused(ctx context.Context, a account, answer error) error {
-	e := record.Event{Act: "session.refused", Kind: "user", Object: string(a.user), Institution: a.home, Outcome: record.Refused,
+	e := record.Event{
+		Act: "session.refused", Kind: "user", Object: string(a.user), Institution: a.home, Outcome: record.Refused,
 		Actor:  record.Actor{Kind: record.ActorUser, ID: string(a.user), Institution: a.home},
-		Detail: map[string]string{"reason": "password"}}
+		Detail: map[string]string{"reason": "password"},
+	}
 	switch {
 	case a.user == "":
 		e.Actor.ID, e.Detail["reason"] = "unknown", "unknown login"
@@ -161,8 +163,10 @@ func (b *Book) openSession(ctx context.Context, key string, a account, inst reco
 		if err := sweep(ctx, tx, key, now); err != nil {
 			return err
 		}
-		r := sessionRow{hash: hexHash(token), user: a.user, login: a.login, institution: at, created: now, seen: now, expires: now.Add(sessionLife),
-			name: a.name, mustChange: a.mustChange, amr: []string{"pwd"}}
+		r := sessionRow{
+			hash: hexHash(token), user: a.user, login: a.login, institution: at, created: now, seen: now, expires: now.Add(sessionLife),
+			name: a.name, mustChange: a.mustChange, amr: []string{"pwd"},
+		}
 		if err := putSession(ctx, tx, r, from); err != nil {
 			return err
 		}

@@ -133,8 +133,10 @@ func replacePolicy(ctx context.Context, tx *store.Tx, s record.Scope, rows, base
 	if err := putPolicy(ctx, tx, rows, s.Actor.ID, 0); err != nil {
 		return err
 	}
-	tx.Emit(record.Event{Act: "policy.changed", Kind: "policy", Object: versionOf(rows),
-		Detail: map[string]string{"from": active}}.By(s))
+	tx.Emit(record.Event{
+		Act: "policy.changed", Kind: "policy", Object: versionOf(rows),
+		Detail: map[string]string{"from": active},
+	}.By(s))
 	return nil
 }
 

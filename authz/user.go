@@ -208,8 +208,10 @@ func updateUser(ctx context.Context, tx *store.Tx, s record.Scope, id record.Use
 	if failed != nil || len(what) == 0 {
 		return failed
 	}
-	tx.Emit(record.Event{Act: "people.updated", Kind: "user", Object: string(id), Institution: s.Actor.Institution,
-		Detail: map[string]string{"changed": strings.Join(what, " ")}}.By(s))
+	tx.Emit(record.Event{
+		Act: "people.updated", Kind: "user", Object: string(id), Institution: s.Actor.Institution,
+		Detail: map[string]string{"changed": strings.Join(what, " ")},
+	}.By(s))
 	return nil
 }
 
@@ -305,8 +307,10 @@ func (b *Book) CallerOf(ctx context.Context, s record.Scope, id record.UserID, a
 
 // CreateFirstAdmin makes the institution "platform" and its first administrator. It refuses when any user exists.
 func (b *Book) CreateFirstAdmin(ctx context.Context, login, password string, name record.Personal) (User, error) {
-	s := record.Scope{Actor: record.Actor{Kind: record.ActorSystem, ID: seedAuthor, Institution: Root},
-		Purpose: record.Operations, All: true, Rule: "first-admin"}
+	s := record.Scope{
+		Actor:   record.Actor{Kind: record.ActorSystem, ID: seedAuthor, Institution: Root},
+		Purpose: record.Operations, All: true, Rule: "first-admin",
+	}
 	n := NewUser{Login: login, Password: password, DisplayName: name, Keep: true, Roles: []Grant{{PlatformAdmin, Root}}}
 	if err := n.check(s); err != nil {
 		return User{}, err

@@ -30,8 +30,10 @@ const (
 const Root record.InstitutionID = "platform"
 
 var (
-	roleWords = []string{Technician, Clinician, Reader, Reviewer, CentreAdmin, InstitutionAdmin, CommunityAdmin,
-		PlatformAdmin, SecurityAdmin, AuditAdmin, Supervisor, DeviceRole, HISRole}
+	roleWords = []string{
+		Technician, Clinician, Reader, Reviewer, CentreAdmin, InstitutionAdmin, CommunityAdmin,
+		PlatformAdmin, SecurityAdmin, AuditAdmin, Supervisor, DeviceRole, HISRole,
+	}
 	// officers are the three administrators of 等保2.0 (三员): no two on one person, and none with patient data.
 	officers = []string{PlatformAdmin, SecurityAdmin, AuditAdmin}
 	// medical are the roles that reach patient data.
@@ -56,11 +58,15 @@ var vocabulary = map[string][]string{
 
 // patientKinds are the kinds whose rows are about patients: the purpose is treatment where the caller names none, and
 // withdrawn consent hides them.
-var patientKinds = map[string]bool{"imaging": true, "case": true, "report": true, "critical": true, "result": true,
-	"recognition": true, "patient": true}
+var patientKinds = map[string]bool{
+	"imaging": true, "case": true, "report": true, "critical": true, "result": true,
+	"recognition": true, "patient": true,
+}
 
-var purposes = []record.Purpose{record.Treatment, record.EmergencyTreatment, record.Operations, record.PublicHealth,
-	record.Research}
+var purposes = []record.Purpose{
+	record.Treatment, record.EmergencyTreatment, record.Operations, record.PublicHealth,
+	record.Research,
+}
 
 // Kinds lists the kinds of thing that policies speak of.
 func Kinds() []string { return slices.Sorted(maps.Keys(vocabulary)) }

@@ -53,8 +53,10 @@ func (q *request) authorize(header string) error {
 
 const maxReason = 500 // runes
 
-var purposes = map[record.Purpose]bool{record.Treatment: true, record.EmergencyTreatment: true, record.Operations: true,
-	record.PublicHealth: true, record.Research: true}
+var purposes = map[record.Purpose]bool{
+	record.Treatment: true, record.EmergencyTreatment: true, record.Operations: true,
+	record.PublicHealth: true, record.Research: true,
+}
 
 // intend reads the purpose and its justification, percent-encoded UTF-8, since headers are ASCII.
 func (q *request) intend(purpose, justification string) error {

@@ -201,8 +201,10 @@ func TestAClientCertificateIsAnIdentityAtBothDoors(t *testing.T) {
 	ca, stranger := newAuthority(t), newAuthority(t)
 	server, _ := ca.issue(t, "server")
 	h := newHouse(t, func(d *Deps) {
-		d.Options.TLS = &tls.Config{Certificates: []tls.Certificate{server}, ClientCAs: ca.pool, ClientAuth: tls.VerifyClientCertIfGiven,
-			MinVersion: tls.VersionTLS12, NextProtos: []string{"h2", "http/1.1"}}
+		d.Options.TLS = &tls.Config{
+			Certificates: []tls.Certificate{server}, ClientCAs: ca.pool, ClientAuth: tls.VerifyClientCertIfGiven,
+			MinVersion: tls.VersionTLS12, NextProtos: []string{"h2", "http/1.1"},
+		}
 	})
 	known, leaf := ca.issue(t, "his of suwu")
 	unknown, _ := ca.issue(t, "nobody registered this one")

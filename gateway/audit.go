@@ -32,8 +32,10 @@ func (s *auditServer) ListEvents(ctx context.Context, req *pb.ListEventsRequest)
 		out.NextPageToken = pageToken(cursor(events[len(events)-1].Seq))
 	}
 	// Looking into the audit trail is itself an act on it.
-	return out, s.DB.Note(ctx, record.Event{Act: "audit.read", Institution: scope.Actor.Institution, Kind: "search",
-		Patient: f.Patient, Detail: map[string]string{"count": strconv.Itoa(len(events))}}.By(scope))
+	return out, s.DB.Note(ctx, record.Event{
+		Act: "audit.read", Institution: scope.Actor.Institution, Kind: "search",
+		Patient: f.Patient, Detail: map[string]string{"count": strconv.Itoa(len(events))},
+	}.By(scope))
 }
 
 func eventFilter(req *pb.ListEventsRequest) (store.EventFilter, error) {
@@ -70,8 +72,10 @@ func (s *auditServer) VerifyEvents(ctx context.Context, _ *pb.VerifyEventsReques
 		return nil, err
 	}
 	scope := scopeOf(ctx)
-	return out, s.DB.Note(ctx, record.Event{Act: "audit.verified", Institution: scope.Actor.Institution, Kind: "events",
-		Detail: map[string]string{"intact": strconv.FormatBool(out.Intact), "count": out.Count}}.By(scope))
+	return out, s.DB.Note(ctx, record.Event{
+		Act: "audit.verified", Institution: scope.Actor.Institution, Kind: "events",
+		Detail: map[string]string{"intact": strconv.FormatBool(out.Intact), "count": out.Count},
+	}.By(scope))
 }
 
 func eventToPB(e record.Event) *pb.Event {

@@ -178,8 +178,10 @@ func (c *call) readMetadata(ctx context.Context, private bool) error {
 }
 
 // onlyOnce are the headers of which two would leave open which one counts.
-var onlyOnce = map[string]bool{"authorization": true, "x-lianzhen-purpose": true, "x-lianzhen-justification": true,
-	"x-request-id": true, lineCookie: true, lineCertificate: true, lineRemote: true, lineCall: true}
+var onlyOnce = map[string]bool{
+	"authorization": true, "x-lianzhen-purpose": true, "x-lianzhen-justification": true,
+	"x-request-id": true, lineCookie: true, lineCertificate: true, lineRemote: true, lineCall: true,
+}
 
 func hostOf(addr string) string {
 	if host, _, err := net.SplitHostPort(addr); err == nil {

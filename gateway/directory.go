@@ -18,11 +18,16 @@ type directoryServer struct {
 }
 
 var institutionKinds = words[string, pb.InstitutionKind]{
-	{store.Village, pb.InstitutionKind_INSTITUTION_KIND_VILLAGE}, {store.Township, pb.InstitutionKind_INSTITUTION_KIND_TOWNSHIP},
-	{store.CountyHospital, pb.InstitutionKind_INSTITUTION_KIND_COUNTY_HOSPITAL}, {store.Hospital, pb.InstitutionKind_INSTITUTION_KIND_HOSPITAL},
-	{store.Private, pb.InstitutionKind_INSTITUTION_KIND_PRIVATE}, {store.Community, pb.InstitutionKind_INSTITUTION_KIND_COMMUNITY},
-	{store.County, pb.InstitutionKind_INSTITUTION_KIND_COUNTY}, {store.City, pb.InstitutionKind_INSTITUTION_KIND_CITY},
-	{store.Province, pb.InstitutionKind_INSTITUTION_KIND_PROVINCE}, {store.Bureau, pb.InstitutionKind_INSTITUTION_KIND_BUREAU},
+	{store.Village, pb.InstitutionKind_INSTITUTION_KIND_VILLAGE},
+	{store.Township, pb.InstitutionKind_INSTITUTION_KIND_TOWNSHIP},
+	{store.CountyHospital, pb.InstitutionKind_INSTITUTION_KIND_COUNTY_HOSPITAL},
+	{store.Hospital, pb.InstitutionKind_INSTITUTION_KIND_HOSPITAL},
+	{store.Private, pb.InstitutionKind_INSTITUTION_KIND_PRIVATE},
+	{store.Community, pb.InstitutionKind_INSTITUTION_KIND_COMMUNITY},
+	{store.County, pb.InstitutionKind_INSTITUTION_KIND_COUNTY},
+	{store.City, pb.InstitutionKind_INSTITUTION_KIND_CITY},
+	{store.Province, pb.InstitutionKind_INSTITUTION_KIND_PROVINCE},
+	{store.Bureau, pb.InstitutionKind_INSTITUTION_KIND_BUREAU},
 }
 
 var relationKinds = words[string, pb.RelationKind]{

@@ -128,10 +128,18 @@ func TestQueryParametersAreKnownAndSaidOnce(t *testing.T) {
 		query string
 		want  int
 	}{
-		{"", 200}, {"?pageSize=3", 200}, {"?page_size=3&modalities=CT&modalities=MR", 200},
-		{"?patient=x", 400}, {"?pageSize=3&page_size=4", 400}, {"?pageSize=3&pageSize=4", 400},
-		{"?pageSize=小明明", 400}, {"?pageSize=1001", 400}, {"?pageToken=nonsense", 400}, {"?PAGESIZE=3", 400},
-		{"?patientId=a%00b", 400}, {"?patientId=..", 400},
+		{"", 200},
+		{"?pageSize=3", 200},
+		{"?page_size=3&modalities=CT&modalities=MR", 200},
+		{"?patient=x", 400},
+		{"?pageSize=3&page_size=4", 400},
+		{"?pageSize=3&pageSize=4", 400},
+		{"?pageSize=小明明", 400},
+		{"?pageSize=1001", 400},
+		{"?pageToken=nonsense", 400},
+		{"?PAGESIZE=3", 400},
+		{"?patientId=a%00b", 400},
+		{"?patientId=..", 400},
 	} {
 		t.Run(c.query, func(t *testing.T) {
 			r := h.do(ask{method: "GET", path: "/api/v1/imaging/studies" + strings.ReplaceAll(c.query, "小明明", "%E5%B0%8F"), header: bearer(key)})
@@ -178,7 +186,8 @@ func TestStrangePathsAreRefusedQuietly(t *testing.T) {
 	h.do(ask{method: "DELETE", path: "/api/v1/patients/01ABC", header: bearer(key)}).want(t, 405)
 	// A form that pretends to be another method stays a POST.
 	r := h.do(ask{method: "POST", path: "/api/v1/imaging/studies", body: "x=1", header: map[string]string{
-		"Authorization": "Bearer " + key, "X-HTTP-Method-Override": "GET", "Content-Type": "application/x-www-form-urlencoded"}})
+		"Authorization": "Bearer " + key, "X-HTTP-Method-Override": "GET", "Content-Type": "application/x-www-form-urlencoded",
+	}})
 	if r.StatusCode < 400 {
 		t.Errorf("HTTP %d", r.StatusCode)
 	}

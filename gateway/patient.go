@@ -34,8 +34,10 @@ func (s *patientServer) RegisterPatient(ctx context.Context, req *pb.RegisterPat
 		if m, err = tx.MatchPatient(ctx, d); err != nil {
 			return err
 		}
-		tx.Emit(record.Event{Act: "patient.registered", Institution: d.Issuer, Patient: m.Patient, Kind: "patient",
-			Object: string(m.Patient), Detail: map[string]string{"grade": string(m.Grade), "created": fmt.Sprint(m.Created)}}.By(scope))
+		tx.Emit(record.Event{
+			Act: "patient.registered", Institution: d.Issuer, Patient: m.Patient, Kind: "patient",
+			Object: string(m.Patient), Detail: map[string]string{"grade": string(m.Grade), "created": fmt.Sprint(m.Created)},
+		}.By(scope))
 		return nil
 	})
 	if err != nil {
@@ -43,15 +45,19 @@ func (s *patientServer) RegisterPatient(ctx context.Context, req *pb.RegisterPat
 	}
 	// What the caller sent is echoed, not what others sent of the same person: a match must tell nothing new.
 	return &pb.RegisterPatientResponse{
-		Patient: &pb.Patient{PatientId: string(m.Patient), Name: d.Name.Reveal(), BirthDate: d.BirthDate.String(),
-			Sex: sexToPB(d.Sex), IdentityNumber: d.IDNumber.Mask()},
+		Patient: &pb.Patient{
+			PatientId: string(m.Patient), Name: d.Name.Reveal(), BirthDate: d.BirthDate.String(),
+			Sex: sexToPB(d.Sex), IdentityNumber: d.IDNumber.Mask(),
+		},
 		Identity: gradeToPB(m.Grade), Created: m.Created, Reason: m.Reason,
 	}, nil
 }
 
 func demographics(req *pb.RegisterPatientRequest, issuer record.InstitutionID) (d record.Demographics, err error) {
-	d = record.Demographics{Issuer: issuer, LocalID: record.Personal(req.GetLocalNumber()), Name: record.Personal(req.GetName()),
-		Sex: sexes.in(req.GetSex())}
+	d = record.Demographics{
+		Issuer: issuer, LocalID: record.Personal(req.GetLocalNumber()), Name: record.Personal(req.GetName()),
+		Sex: sexes.in(req.GetSex()),
+	}
 	if d.BirthDate, err = record.ParseDate(req.GetBirthDate()); err != nil {
 		return d, err
 	}
@@ -130,7 +136,8 @@ func (s *patientServer) reach(ctx context.Context, scope record.Scope, id record
 }
 
 var encounterClasses = words[string, pb.EncounterClass]{
-	{"AMB", pb.EncounterClass_ENCOUNTER_CLASS_AMB}, {"IMP", pb.EncounterClass_ENCOUNTER_CLASS_IMP},
+	{"AMB", pb.EncounterClass_ENCOUNTER_CLASS_AMB},
+	{"IMP", pb.EncounterClass_ENCOUNTER_CLASS_IMP},
 	{"EMER", pb.EncounterClass_ENCOUNTER_CLASS_EMER},
 }
 

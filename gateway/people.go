@@ -15,7 +15,8 @@ import (
 func page(req interface {
 	GetPageSize() int32
 	GetPageToken() string
-}) (store.Page, error) {
+},
+) (store.Page, error) {
 	after, err := pageAfter(req.GetPageToken())
 	return store.Page{After: after, Limit: pageSize(req.GetPageSize())}, err
 }

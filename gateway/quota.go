@@ -32,8 +32,10 @@ func (q Quota) filled() Quota {
 		rate *Rate
 		d    Rate
 	}{
-		{&q.Calls, Rate{2000, time.Second}}, {&q.SignIns, Rate{10, time.Minute}},
-		{&q.Searches, Rate{120, time.Minute}}, {&q.Misses, Rate{50, 10 * time.Minute}},
+		{&q.Calls, Rate{2000, time.Second}},
+		{&q.SignIns, Rate{10, time.Minute}},
+		{&q.Searches, Rate{120, time.Minute}},
+		{&q.Misses, Rate{50, 10 * time.Minute}},
 	} {
 		if r.rate.N == 0 {
 			*r.rate = r.d
@@ -133,9 +135,11 @@ type quotas struct {
 }
 
 func newQuotas(q Quota, now record.Clock) *quotas {
-	return &quotas{Quota: q, now: now, calls: newBuckets(q.Calls), signIns: newBuckets(q.SignIns),
+	return &quotas{
+		Quota: q, now: now, calls: newBuckets(q.Calls), signIns: newBuckets(q.SignIns),
 		searches: newBuckets(q.Searches), misses: newBuckets(q.Misses), refusals: newBuckets(refusalRate),
-		refusalsTogether: newBuckets(refusalTotal), running: map[string]int{}, hashing: make(chan struct{}, 4)}
+		refusalsTogether: newBuckets(refusalTotal), running: map[string]int{}, hashing: make(chan struct{}, 4),
+	}
 }
 
 // enter admits one call of c; leave must follow when it returned nil.

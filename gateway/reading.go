@@ -16,9 +16,12 @@ type readingServer struct {
 }
 
 var caseStates = words[reading.State, pb.CaseState]{
-	{reading.Waiting, pb.CaseState_CASE_STATE_WAITING}, {reading.Claimed, pb.CaseState_CASE_STATE_CLAIMED},
-	{reading.Submitted, pb.CaseState_CASE_STATE_SUBMITTED}, {reading.Returned, pb.CaseState_CASE_STATE_RETURNED},
-	{reading.Signed, pb.CaseState_CASE_STATE_SIGNED}, {reading.Amending, pb.CaseState_CASE_STATE_AMENDING},
+	{reading.Waiting, pb.CaseState_CASE_STATE_WAITING},
+	{reading.Claimed, pb.CaseState_CASE_STATE_CLAIMED},
+	{reading.Submitted, pb.CaseState_CASE_STATE_SUBMITTED},
+	{reading.Returned, pb.CaseState_CASE_STATE_RETURNED},
+	{reading.Signed, pb.CaseState_CASE_STATE_SIGNED},
+	{reading.Amending, pb.CaseState_CASE_STATE_AMENDING},
 	{reading.Withdrawn, pb.CaseState_CASE_STATE_WITHDRAWN},
 }
 

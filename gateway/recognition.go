@@ -84,8 +84,10 @@ func (s *recognitionServer) ListItems(ctx context.Context, req *pb.ListItemsRequ
 		return nil, err
 	}
 	return &pb.ListItemsResponse{CatalogueVersion: version, Items: each(all, func(i recognition.Item) *pb.Item {
-		return &pb.Item{Code: i.Code, NameZh: i.Name.ZH, NameEn: i.Name.EN, Modalities: i.Modalities, BodyParts: i.BodyParts,
-			WindowDays: int32(i.WindowDays), RuleId: i.RuleID, ToBeConfirmed: i.ToBeConfirmed}
+		return &pb.Item{
+			Code: i.Code, NameZh: i.Name.ZH, NameEn: i.Name.EN, Modalities: i.Modalities, BodyParts: i.BodyParts,
+			WindowDays: int32(i.WindowDays), RuleId: i.RuleID, ToBeConfirmed: i.ToBeConfirmed,
+		}
 	})}, nil
 }
 

@@ -54,8 +54,10 @@ func fillTenant(t *testing.T, h *house) ids {
 	enc, err := patients.OpenEncounter(ctx, &pb.OpenEncounterRequest{PatientId: reg.GetPatient().GetPatientId()})
 	must(t, err)
 	rec := pb.NewRecognitionServiceClient(h.conn)
-	check, err := rec.CheckOrder(ctx, &pb.CheckOrderRequest{PatientId: reg.GetPatient().GetPatientId(),
-		Items: []*pb.OrderItem{{OrderId: "o1", Modality: "CT", BodyPart: "CHEST"}}})
+	check, err := rec.CheckOrder(ctx, &pb.CheckOrderRequest{
+		PatientId: reg.GetPatient().GetPatientId(),
+		Items:     []*pb.OrderItem{{OrderId: "o1", Modality: "CT", BodyPart: "CHEST"}},
+	})
 	must(t, err)
 
 	h.user("reader1", storetest.LeadHospital, authz.Reader)
@@ -74,8 +76,10 @@ func fillTenant(t *testing.T, h *house) ids {
 	must(t, err)
 
 	book := system()
-	u, err := h.Book.CreateUser(t.Context(), book, authz.NewUser{Login: "other", DisplayName: "测试", Password: password,
-		Roles: []authz.Grant{{Role: authz.Technician, Institution: storetest.Suwu}}})
+	u, err := h.Book.CreateUser(t.Context(), book, authz.NewUser{
+		Login: "other", DisplayName: "测试", Password: password,
+		Roles: []authz.Grant{{Role: authz.Technician, Institution: storetest.Suwu}},
+	})
 	must(t, err)
 	d, err := h.Book.CreateDevice(t.Context(), book, authz.Device{Institution: storetest.Suwu, Name: "CT", AETitle: "SUWUCT"})
 	must(t, err)
@@ -84,8 +88,10 @@ func fillTenant(t *testing.T, h *house) ids {
 	c, err := h.Book.CreateCertificate(t.Context(), book, authz.Certificate{Institution: storetest.Suwu, Name: "x", Scopes: []string{"imaging:read"}},
 		string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: leaf.Raw})))
 	must(t, err)
-	mark, err := h.Desk.PutMark(t.Context(), book, recognition.Mark{Institution: storetest.Suwu, Kind: record.Imaging,
-		Scope: "county:" + string(storetest.Minqin), From: time.Now().Add(-time.Hour), Source: "test"})
+	mark, err := h.Desk.PutMark(t.Context(), book, recognition.Mark{
+		Institution: storetest.Suwu, Kind: record.Imaging,
+		Scope: "county:" + string(storetest.Minqin), From: time.Now().Add(-time.Hour), Source: "test",
+	})
 	must(t, err)
 	return ids{
 		"mark_id": string(mark.ID), "study_id": stored.GetStudyId(), "instance_id": stored.GetInstanceId(), "series_id": series.GetSeries()[0].GetSeriesId(),
@@ -100,14 +106,18 @@ func fillTenant(t *testing.T, h *house) ids {
 
 // public are calls that may tell what is there from what is not: the directory is open to everybody who is known, and
 // an encounter is what makes a patient one's own: whoever opens it names the patient, and it is noted.
-var public = map[string]bool{"GetInstitution": true, "ListInstitutions": true, "OpenEncounter": true,
-	"SignIn": true}
+var public = map[string]bool{
+	"GetInstitution": true, "ListInstitutions": true, "OpenEncounter": true,
+	"SignIn": true,
+}
 
 // mine are fields that name things of the caller's own, the same in both requests.
-var mine = map[string]string{"order_id": "o1", "modality": "CT", "reason": "because", "reason_code": "S1", "finding": "finding", "handling": "handled",
+var mine = map[string]string{
+	"order_id": "o1", "modality": "CT", "reason": "because", "reason_code": "S1", "finding": "finding", "handling": "handled",
 	"note": "note", "role": "technician", "visit_number": "", "name": "test", "display_name": "测试", "login": "someone", "password": password,
 	"kind": "imaging", "act": "read", "ae_title": "NEWAE", "certificate": "x", "rows": "x", "scope": "county:minqin",
-	"source": "test"}
+	"source": "test",
+}
 
 // fill sets the fields of a request: ids from the given things, all else with something that is allowed.
 func fill(m protoreflect.Message, things ids) (named bool) {

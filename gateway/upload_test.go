@@ -102,7 +102,8 @@ func TestManyObjectsOverOneStreamAreAnsweredEachOnItsOwn(t *testing.T) {
 		t.Errorf("at the end: %v", err)
 	}
 	done, err := pb.NewUploadServiceClient(h.conn).FinishStudy(as(key), &pb.FinishStudyRequest{
-		StudyInstanceUid: got[1].GetStored().GetStudyInstanceUid(), ExpectedInstances: 5, Priority: pb.Priority_PRIORITY_STAT})
+		StudyInstanceUid: got[1].GetStored().GetStudyInstanceUid(), ExpectedInstances: 5, Priority: pb.Priority_PRIORITY_STAT,
+	})
 	must(t, err)
 	if done.GetInstances() != 5 || done.GetCaseId() == "" {
 		t.Errorf("finish: %v", done)
@@ -125,7 +126,8 @@ func TestTheSameObjectAgainIsASuccess(t *testing.T) {
 		must(t, s.CloseSend())
 	}
 	have, err := pb.NewUploadServiceClient(h.conn).Have(as(key), &pb.HaveRequest{Objects: []*pb.ObjectDigest{
-		{Sha256: sha(b), Size: int64(len(b))}, {Sha256: strings.Repeat("0", 64), Size: 5}}})
+		{Sha256: sha(b), Size: int64(len(b))}, {Sha256: strings.Repeat("0", 64), Size: 5},
+	}})
 	must(t, err)
 	if have.GetStates()[0].GetState() != pb.ObjectState_STATE_STORED || have.GetStates()[1].GetState() != pb.ObjectState_STATE_ABSENT {
 		t.Errorf("have %v", have)

@@ -43,12 +43,15 @@ func (w words[W, E]) in(api E) W {
 
 var (
 	priorities = words[record.Priority, pb.Priority]{
-		{record.Stat, pb.Priority_PRIORITY_STAT}, {record.Urgent, pb.Priority_PRIORITY_URGENT},
+		{record.Stat, pb.Priority_PRIORITY_STAT},
+		{record.Urgent, pb.Priority_PRIORITY_URGENT},
 		{record.Routine, pb.Priority_PRIORITY_ROUTINE},
 	}
 	centreKinds = words[record.CentreKind, pb.CentreKind]{
-		{record.Imaging, pb.CentreKind_CENTRE_KIND_IMAGING}, {record.ECG, pb.CentreKind_CENTRE_KIND_ECG},
-		{record.Pathology, pb.CentreKind_CENTRE_KIND_PATHOLOGY}, {record.Lab, pb.CentreKind_CENTRE_KIND_LAB},
+		{record.Imaging, pb.CentreKind_CENTRE_KIND_IMAGING},
+		{record.ECG, pb.CentreKind_CENTRE_KIND_ECG},
+		{record.Pathology, pb.CentreKind_CENTRE_KIND_PATHOLOGY},
+		{record.Lab, pb.CentreKind_CENTRE_KIND_LAB},
 	}
 	grades = words[record.Grade, pb.IdentityGrade]{
 		{record.Certain, pb.IdentityGrade_IDENTITY_GRADE_CERTAIN}, {record.Probable, pb.IdentityGrade_IDENTITY_GRADE_PROBABLE},
@@ -57,8 +60,10 @@ var (
 		{record.Male, pb.Sex_SEX_MALE}, {record.Female, pb.Sex_SEX_FEMALE}, {record.OtherSex, pb.Sex_SEX_OTHER},
 	}
 	resultStates = words[record.ResultStatus, pb.ResultStatus]{
-		{record.Preliminary, pb.ResultStatus_RESULT_STATUS_PRELIMINARY}, {record.Final, pb.ResultStatus_RESULT_STATUS_FINAL},
-		{record.Corrected, pb.ResultStatus_RESULT_STATUS_CORRECTED}, {record.Withdrawn, pb.ResultStatus_RESULT_STATUS_WITHDRAWN},
+		{record.Preliminary, pb.ResultStatus_RESULT_STATUS_PRELIMINARY},
+		{record.Final, pb.ResultStatus_RESULT_STATUS_FINAL},
+		{record.Corrected, pb.ResultStatus_RESULT_STATUS_CORRECTED},
+		{record.Withdrawn, pb.ResultStatus_RESULT_STATUS_WITHDRAWN},
 	}
 )
 

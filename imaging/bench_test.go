@@ -16,8 +16,10 @@ import (
 	"github.com/lianzhen/lianzhen/store/storetest"
 )
 
-var surnames = []rune("王李张刘陈杨黄赵周吴徐孙马朱胡郭何林高罗")
-var givens = []rune("伟芳娜秀英敏静丽强磊军洋勇艳杰娟涛明超兰霞平刚桂")
+var (
+	surnames = []rune("王李张刘陈杨黄赵周吴徐孙马朱胡郭何林高罗")
+	givens   = []rune("伟芳娜秀英敏静丽强磊军洋勇艳杰娟涛明超兰霞平刚桂")
+)
 
 // fill indexes n studies of one instance each, without bytes, and tells what the last thousand cost.
 func fill(b *testing.B, l *lab, from, n int) time.Duration {

@@ -49,8 +49,10 @@ type criticalRow struct {
 
 func criticals(ctx context.Context, q querier, tail string, args []any) ([]Critical, error) {
 	rows, err := list(ctx, q, criticalSelect+tail, args, func(v *criticalRow) []any {
-		return []any{&v.ID, &v.Case, &v.Institution, &v.Patient, &v.Finding, &v.RaisedBy, &v.RaisedByName,
-			&v.raised, &v.due, &v.Escalations, &v.AcknowledgedBy, &v.AcknowledgedByName, &v.acknowledged, &v.Handling}
+		return []any{
+			&v.ID, &v.Case, &v.Institution, &v.Patient, &v.Finding, &v.RaisedBy, &v.RaisedByName,
+			&v.raised, &v.due, &v.Escalations, &v.AcknowledgedBy, &v.AcknowledgedByName, &v.acknowledged, &v.Handling,
+		}
 	})
 	if err != nil {
 		return nil, fmt.Errorf("critical values: %w", err)
@@ -116,8 +118,10 @@ func (r *Room) raised(ctx context.Context, s record.Scope, id record.CaseID, req
 
 func (r *Room) newCritical(tx *store.Tx, s record.Scope, c *Case, finding string) Critical {
 	now := stamp(tx.Now())
-	return Critical{ID: CriticalID(record.NewID(now)), Case: c.ID, Institution: c.Exam.Institution, Patient: c.Exam.Patient,
-		Finding: finding, RaisedBy: record.UserID(s.Actor.ID), RaisedByName: s.Actor.Display, RaisedAt: now, DueAt: now.Add(r.opt.CriticalAck)}
+	return Critical{
+		ID: CriticalID(record.NewID(now)), Case: c.ID, Institution: c.Exam.Institution, Patient: c.Exam.Patient,
+		Finding: finding, RaisedBy: record.UserID(s.Actor.ID), RaisedByName: s.Actor.Display, RaisedAt: now, DueAt: now.Add(r.opt.CriticalAck),
+	}
 }
 
 func insertCritical(ctx context.Context, tx *store.Tx, s record.Scope, c *Case, v *Critical, requestID string) error {
@@ -134,8 +138,10 @@ func insertCritical(ctx context.Context, tx *store.Tx, s record.Scope, c *Case, 
 
 // tell emits what became of a critical value, for its institution and for those who watch the case.
 func (v *Critical) tell(tx *store.Tx, s record.Scope, act string) {
-	e := record.Event{Act: act, Institution: v.Institution, Patient: v.Patient, Kind: "critical", Object: string(v.ID),
-		Detail: map[string]string{"case": string(v.Case), "escalations": strconv.Itoa(v.Escalations)}}
+	e := record.Event{
+		Act: act, Institution: v.Institution, Patient: v.Patient, Kind: "critical", Object: string(v.ID),
+		Detail: map[string]string{"case": string(v.Case), "escalations": strconv.Itoa(v.Escalations)},
+	}
 	tx.Emit(e.By(s))
 	e.Act, e.Kind, e.Object = "case.critical", "case", string(v.Case)
 	e.Detail = map[string]string{"critical": string(v.ID), "what": act}

@@ -51,8 +51,10 @@ func TestCriticalValue(t *testing.T) {
 		t.Fatalf("%v", got)
 	}
 
-	for name, s := range map[string]record.Scope{"another institution": doctor("zhao"),
-		"a program": {Actor: record.Actor{Kind: record.ActorKey, ID: "k", Institution: storetest.Suwu}, All: true}} {
+	for name, s := range map[string]record.Scope{
+		"another institution": doctor("zhao"),
+		"a program":           {Actor: record.Actor{Kind: record.ActorKey, ID: "k", Institution: storetest.Suwu}, All: true},
+	} {
 		if _, err := h.room.AcknowledgeCritical(ctx, s, v.ID, "x"); record.KindOf(err) != record.Denied {
 			t.Errorf("%s: %v", name, err)
 		}

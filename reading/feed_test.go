@@ -75,8 +75,12 @@ func TestFeedTellsTheStory(t *testing.T) {
 			}
 			lines = append(lines, l)
 		}
-		want := []line{{"critical.raised", record.Withdrawn, "", "", v.Finding}, {"report.signed", record.Final, rep1.ID, "一", ""},
-			{"report.corrected", record.Corrected, rep2.ID, "二", ""}, {"report.withdrawn", record.Withdrawn, rep2.ID, "二", ""}}
+		want := []line{
+			{"critical.raised", record.Withdrawn, "", "", v.Finding},
+			{"report.signed", record.Final, rep1.ID, "一", ""},
+			{"report.corrected", record.Corrected, rep2.ID, "二", ""},
+			{"report.withdrawn", record.Withdrawn, rep2.ID, "二", ""},
+		}
 		if d := cmp.Diff(want, lines); d != "" {
 			t.Fatal(d)
 		}

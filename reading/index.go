@@ -68,11 +68,13 @@ type caseRow struct {
 
 func (r *caseRow) fields() []any {
 	e := &r.Exam
-	return []any{&r.ID, &e.ID, &e.Kind, &e.Centre, &e.Institution, &e.Patient, &e.Grade, &e.Modality,
+	return []any{
+		&r.ID, &e.ID, &e.Kind, &e.Centre, &e.Institution, &e.Patient, &e.Grade, &e.Modality,
 		&e.BodyPart, &e.Procedure, &e.Accession, &e.Title, &e.Priority, &r.performed, &r.received, &e.Complete,
 		&r.ClinicalInfo, &r.State, &r.rest, &r.Holder, &r.HolderName, &r.expires, &r.Author, &r.AuthorName,
 		&r.Reviewer, &r.submitted, &r.ReturnReason, &r.amendReason, &r.Report, &r.ReportVersion, &r.withdrawn, &r.Critical,
-		&r.Additions, &r.opened, &r.dueAt, &r.Version, &r.PatientName, &r.PatientSex, &r.birth, &r.Priors, &r.Unacknowledged}
+		&r.Additions, &r.opened, &r.dueAt, &r.Version, &r.PatientName, &r.PatientSex, &r.birth, &r.Priors, &r.Unacknowledged,
+	}
 }
 
 func (r *caseRow) finish(now time.Time) Case {

@@ -51,8 +51,12 @@ func (r *Room) Open(ctx context.Context, tx *store.Tx, e record.Exam, clinicalIn
 var system = record.Actor{Kind: record.ActorSystem, ID: "reading"}
 
 func checkExam(e *record.Exam) error {
-	for _, id := range []struct{ what, id string }{{"exam", string(e.ID)}, {"institution", string(e.Institution)},
-		{"centre", string(e.Centre)}, {"patient", string(e.Patient)}} {
+	for _, id := range []struct{ what, id string }{
+		{"exam", string(e.ID)},
+		{"institution", string(e.Institution)},
+		{"centre", string(e.Centre)},
+		{"patient", string(e.Patient)},
+	} {
 		if !record.ValidID(id.id) {
 			return record.Errorf(record.Invalid, "open case: invalid %s id", id.what)
 		}
@@ -77,8 +81,10 @@ func plainText(text string, longest int) string {
 
 func (r *Room) newCase(tx *store.Tx, e record.Exam, info string) Case {
 	now := stamp(tx.Now())
-	return Case{ID: record.CaseID(record.NewID(now)), Exam: e, ClinicalInfo: info, State: Waiting, rest: Waiting,
-		OpenedAt: now, DueAt: now.Add(r.dueIn(e.Modality, e.Priority)), Version: 1}
+	return Case{
+		ID: record.CaseID(record.NewID(now)), Exam: e, ClinicalInfo: info, State: Waiting, rest: Waiting,
+		OpenedAt: now, DueAt: now.Add(r.dueIn(e.Modality, e.Priority)), Version: 1,
+	}
 }
 
 // reopen tells the case of an exam that the exam changed.
@@ -117,8 +123,13 @@ func (r *Room) follow(c *Case, e record.Exam, info string, tx *store.Tx) {
 	if e.Priority.Rank() < was.Priority.Rank() {
 		r.prioritise(c, e.Priority, stamp(tx.Now()))
 	}
-	for _, f := range []struct{ to, was *string }{{&c.Exam.Modality, &was.Modality}, {&c.Exam.BodyPart, &was.BodyPart},
-		{&c.Exam.Procedure, &was.Procedure}, {&c.Exam.Accession, &was.Accession}, {&c.Exam.Title, &was.Title}} {
+	for _, f := range []struct{ to, was *string }{
+		{&c.Exam.Modality, &was.Modality},
+		{&c.Exam.BodyPart, &was.BodyPart},
+		{&c.Exam.Procedure, &was.Procedure},
+		{&c.Exam.Accession, &was.Accession},
+		{&c.Exam.Title, &was.Title},
+	} {
 		if *f.to == "" {
 			*f.to = *f.was
 		}

@@ -39,8 +39,10 @@ type Report struct {
 }
 
 func (r *Report) result(status record.ResultStatus) record.Result {
-	return record.Result{ID: resultOf(r.Case), Exam: r.Exam, Case: r.Case, Report: r.ID, Status: status,
-		Positive: r.Text.Positive, SignedAt: r.SignedAt}
+	return record.Result{
+		ID: resultOf(r.Case), Exam: r.Exam, Case: r.Case, Report: r.ID, Status: status,
+		Positive: r.Text.Positive, SignedAt: r.SignedAt,
+	}
 }
 
 // resultOf: there is one result per exam and one case per exam, so the case names the result.
@@ -103,10 +105,14 @@ func parseInstant(s string) time.Time {
 
 func (r *Report) document() ([]byte, error) {
 	e := r.Exam
-	return plainJSON(document{documentFormat, r.ID, r.Case, r.Version, r.Status, r.Replaces, r.Reason,
-		documentExam{e.ID, e.Kind, e.Centre, e.Institution, e.Patient, e.Grade, e.Modality, e.BodyPart, e.Procedure,
-			e.Accession, e.Title, e.Priority, instantOf(e.PerformedAt), instantOf(e.ReceivedAt), e.Complete},
-		r.Text, r.Author, r.AuthorName, r.Reviewer, r.ReviewerName, instantOf(r.SignedAt)})
+	return plainJSON(document{
+		documentFormat, r.ID, r.Case, r.Version, r.Status, r.Replaces, r.Reason,
+		documentExam{
+			e.ID, e.Kind, e.Centre, e.Institution, e.Patient, e.Grade, e.Modality, e.BodyPart, e.Procedure,
+			e.Accession, e.Title, e.Priority, instantOf(e.PerformedAt), instantOf(e.ReceivedAt), e.Complete,
+		},
+		r.Text, r.Author, r.AuthorName, r.Reviewer, r.ReviewerName, instantOf(r.SignedAt),
+	})
 }
 
 func digest(doc []byte) string {
@@ -121,12 +127,16 @@ func ParseReport(doc []byte) (Report, error) {
 		return Report{}, record.Errorf(record.Invalid, "not a report document of format %s", documentFormat)
 	}
 	e := d.Exam
-	return Report{ID: d.Report, Case: d.Case, Version: d.Version, Status: d.Status, Replaces: d.Replaces, Reason: d.Reason,
-		Exam: record.Exam{ID: e.ID, Kind: e.Kind, Centre: e.Centre, Institution: e.Institution, Patient: e.Patient, Grade: e.Grade,
+	return Report{
+		ID: d.Report, Case: d.Case, Version: d.Version, Status: d.Status, Replaces: d.Replaces, Reason: d.Reason,
+		Exam: record.Exam{
+			ID: e.ID, Kind: e.Kind, Centre: e.Centre, Institution: e.Institution, Patient: e.Patient, Grade: e.Grade,
 			Modality: e.Modality, BodyPart: e.BodyPart, Procedure: e.Procedure, Accession: e.Accession, Title: e.Title,
-			Priority: e.Priority, PerformedAt: parseInstant(e.PerformedAt), ReceivedAt: parseInstant(e.ReceivedAt), Complete: e.Complete},
+			Priority: e.Priority, PerformedAt: parseInstant(e.PerformedAt), ReceivedAt: parseInstant(e.ReceivedAt), Complete: e.Complete,
+		},
 		Text: d.Text, Author: d.Author, AuthorName: d.AuthorName, Reviewer: d.Reviewer, ReviewerName: d.ReviewerName,
-		SignedAt: parseInstant(d.SignedAt), SHA256: digest(doc)}, nil
+		SignedAt: parseInstant(d.SignedAt), SHA256: digest(doc),
+	}, nil
 }
 
 const reportSelect = `SELECT r.id, r.case_id, r.version, r.institution_id, r.patient_id, r.document, r.sha256, r.blob_key,
@@ -208,8 +218,10 @@ func (r *Room) Report(ctx context.Context, s record.Scope, id record.ReportID) (
 }
 
 func (w *reportRow) event(act string, o record.Outcome) record.Event {
-	return record.Event{Act: act, Institution: w.institution, Patient: w.patient, Kind: "report", Object: string(w.id),
-		Outcome: o, Detail: map[string]string{"case": string(w.caseID)}}
+	return record.Event{
+		Act: act, Institution: w.institution, Patient: w.patient, Kind: "report", Object: string(w.id),
+		Outcome: o, Detail: map[string]string{"case": string(w.caseID)},
+	}
 }
 
 // Reports lists all signed versions of a case, newest first. One that is damaged fails the call, and is noted.

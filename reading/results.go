@@ -24,8 +24,10 @@ type ResultChange struct {
 
 var resultActs = []string{"report.signed", "report.corrected", "report.withdrawn", "critical.raised", "critical.escalated"}
 
-var statusOf = map[string]record.ResultStatus{"report.signed": record.Final, "report.corrected": record.Corrected,
-	"report.withdrawn": record.Withdrawn}
+var statusOf = map[string]record.ResultStatus{
+	"report.signed": record.Final, "report.corrected": record.Corrected,
+	"report.withdrawn": record.Withdrawn,
+}
 
 // eventFilter asks for one page of events inside the scope. One institution uses its own index.
 func eventFilter(s record.Scope, after int64, limit int, acts []string) store.EventFilter {

@@ -58,21 +58,27 @@ func clocked(t testing.TB, opt Options) (*hall, *hand) {
 
 // doctor reads for all townships of Minqin.
 func doctor(id string) record.Scope {
-	return record.Scope{Actor: record.Actor{Kind: record.ActorUser, ID: id, Institution: storetest.LeadHospital, Display: "Dr " + id},
-		Purpose: record.Treatment, Institutions: []record.InstitutionID{storetest.Dongba, storetest.Hongshagang, storetest.Suwu}}
+	return record.Scope{
+		Actor:   record.Actor{Kind: record.ActorUser, ID: id, Institution: storetest.LeadHospital, Display: "Dr " + id},
+		Purpose: record.Treatment, Institutions: []record.InstitutionID{storetest.Dongba, storetest.Hongshagang, storetest.Suwu},
+	}
 }
 
 // clinic is a user of a township who sees what it sent.
 func clinic(id string, at record.InstitutionID) record.Scope {
-	return record.Scope{Actor: record.Actor{Kind: record.ActorUser, ID: id, Institution: at, Display: "N " + id},
-		Purpose: record.Treatment, Institutions: []record.InstitutionID{at}}
+	return record.Scope{
+		Actor:   record.Actor{Kind: record.ActorUser, ID: id, Institution: at, Display: "N " + id},
+		Purpose: record.Treatment, Institutions: []record.InstitutionID{at},
+	}
 }
 
 func (h *hall) patient(tx *store.Tx, name string) record.PatientID {
 	h.t.Helper()
 	n := h.n.Add(1)
-	m, err := tx.MatchPatient(context.Background(), record.Demographics{Issuer: storetest.Suwu, LocalID: record.Personal(fmt.Sprintf("L%d", n)),
-		Name: record.Personal(name), Latin: "Zhang^San", BirthDate: record.Date{Year: 1960, Month: 2, Day: 3}, Sex: record.Male})
+	m, err := tx.MatchPatient(context.Background(), record.Demographics{
+		Issuer: storetest.Suwu, LocalID: record.Personal(fmt.Sprintf("L%d", n)),
+		Name: record.Personal(name), Latin: "Zhang^San", BirthDate: record.Date{Year: 1960, Month: 2, Day: 3}, Sex: record.Male,
+	})
 	if err != nil {
 		h.t.Error(err)
 	}
@@ -81,9 +87,11 @@ func (h *hall) patient(tx *store.Tx, name string) record.PatientID {
 
 func exam(id string, at record.InstitutionID, patient record.PatientID) record.Exam {
 	t := time.Date(2026, 3, 2, 7, 0, 0, 0, time.UTC)
-	return record.Exam{ID: record.ExamID(id), Kind: record.Imaging, Centre: centre, Institution: at, Patient: patient, Grade: record.Certain,
+	return record.Exam{
+		ID: record.ExamID(id), Kind: record.Imaging, Centre: centre, Institution: at, Patient: patient, Grade: record.Certain,
 		Modality: "CT", BodyPart: "CHEST", Procedure: "CT-CHEST", Accession: "A" + id, Title: "胸部CT平扫", Priority: record.Routine,
-		PerformedAt: t, ReceivedAt: t.Add(time.Minute), Complete: true}
+		PerformedAt: t, ReceivedAt: t.Add(time.Minute), Complete: true,
+	}
 }
 
 // open opens the case of a new exam; change may change the exam first.

@@ -61,10 +61,12 @@ func (r *Room) prepare(ctx context.Context, s record.Scope, c *Case, now time.Ti
 	if err != nil {
 		return Report{}, nil, err
 	}
-	rep := Report{ID: record.ReportID(record.NewID(now)), Case: c.ID, Version: c.ReportVersion + 1, Status: record.Final,
+	rep := Report{
+		ID: record.ReportID(record.NewID(now)), Case: c.ID, Version: c.ReportVersion + 1, Status: record.Final,
 		Exam: c.Exam, Text: ds[0].Text, Author: c.Author, AuthorName: c.AuthorName,
 		Reviewer: record.UserID(s.Actor.ID), ReviewerName: s.Actor.Display, SignedAt: now,
-		Reason: c.amendReason, Replaces: c.Report, Current: true}
+		Reason: c.amendReason, Replaces: c.Report, Current: true,
+	}
 	if rep.Version > 1 {
 		rep.Status = record.Corrected
 	}
@@ -88,8 +90,10 @@ func (r *Room) bucket(ctx context.Context, id record.CentreID) (string, error) {
 }
 
 // signedAs says which event tells of a version.
-var signedAs = map[record.ResultStatus]string{record.Final: "report.signed", record.Corrected: "report.corrected",
-	record.Withdrawn: "report.withdrawn"}
+var signedAs = map[record.ResultStatus]string{
+	record.Final: "report.signed", record.Corrected: "report.corrected",
+	record.Withdrawn: "report.withdrawn",
+}
 
 func publish(ctx context.Context, tx *store.Tx, s record.Scope, c *Case, rep *Report, doc []byte) error {
 	_, err := tx.Exec(ctx, `INSERT INTO reports (id, case_id, version, institution_id, patient_id, document, sha256, blob_key)
@@ -102,7 +106,8 @@ func publish(ctx context.Context, tx *store.Tx, s record.Scope, c *Case, rep *Re
 		return err
 	}
 	emit(tx, s, c, signedAs[rep.Status], "report", string(rep.ID), map[string]string{
-		"version": fmt.Sprint(rep.Version), "author": string(rep.Author), "sha256": rep.SHA256, "replaces": string(rep.Replaces)})
+		"version": fmt.Sprint(rep.Version), "author": string(rep.Author), "sha256": rep.SHA256, "replaces": string(rep.Replaces),
+	})
 	return nil
 }
 

@@ -83,9 +83,11 @@ func TestStory(t *testing.T) {
 		if res := must(db.Result(ctx, nurse, record.ResultID(id)))(t); res.Status != record.Withdrawn {
 			t.Fatalf("result: %+v", res)
 		}
-		want := []string{"case.opened", "case.claimed", "case.drafted", "case.drafted", "case.submitted", "case.returned", "case.drafted",
+		want := []string{
+			"case.opened", "case.claimed", "case.drafted", "case.drafted", "case.submitted", "case.returned", "case.drafted",
 			"case.submitted", "report.signed", "case.signed", "case.amending", "case.submitted", "report.corrected", "case.signed",
-			"report.withdrawn", "case.withdrawn"}
+			"report.withdrawn", "case.withdrawn",
+		}
 		if d := cmp.Diff(want, h.acts(append([]string{"report.signed", "report.corrected", "report.withdrawn"}, caseActs...)...)); d != "" {
 			t.Fatal(d)
 		}
@@ -119,8 +121,10 @@ func TestReportTextIsKeptExactly(t *testing.T) {
 	storetest.EachDB(t, func(t *testing.T, db *store.DB) {
 		ctx := t.Context()
 		h := newHall(t, db, Options{})
-		odd := Text{Findings: "𠮷田 \u202eabc\u202c e\u0301 é \x00 \t\r\n\u2028 <b>&amp;</b> \"\\\" 👩‍⚕️ \ufffd ", Impression: strings.Repeat("长", 8000),
-			Recommendation: "  前后空格  "}
+		odd := Text{
+			Findings: "𠮷田 \u202eabc\u202c e\u0301 é \x00 \t\r\n\u2028 <b>&amp;</b> \"\\\" 👩‍⚕️ \ufffd ", Impression: strings.Repeat("长", 8000),
+			Recommendation: "  前后空格  ",
+		}
 		id := h.open(storetest.Suwu, nil)
 		must(h.room.Claim(ctx, doctor("li"), id, false, ""))(t)
 		must(h.room.SaveDraft(ctx, doctor("li"), id, odd, 0))(t)

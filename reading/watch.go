@@ -20,9 +20,11 @@ type CaseChange struct {
 }
 
 // caseActs are the events that change a worklist. Reading a case is none of them, or a watcher would wake itself.
-var caseActs = []string{"case.opened", "case.updated", "case.addition", "case.claimed", "case.taken_over", "case.released",
+var caseActs = []string{
+	"case.opened", "case.updated", "case.addition", "case.claimed", "case.taken_over", "case.released",
 	"case.expired", "case.priority", "case.drafted", "case.submitted", "case.returned", "case.signed", "case.amending",
-	"case.withdrawn", "case.critical"}
+	"case.withdrawn", "case.critical",
+}
 
 const watchPage = 200
 
@@ -141,7 +143,8 @@ func objects(evs []record.Event) []string {
 // delivered is the event for one page of changes that somebody is shown.
 func delivered(act string, n int, evs []record.Event) record.Event {
 	e := record.Event{Act: act, Kind: "feed", Institution: evs[0].Institution, Patient: evs[0].Patient, Detail: map[string]string{
-		"count": strconv.Itoa(n), "from": strconv.FormatInt(evs[0].Seq, 10), "to": strconv.FormatInt(evs[len(evs)-1].Seq, 10)}}
+		"count": strconv.Itoa(n), "from": strconv.FormatInt(evs[0].Seq, 10), "to": strconv.FormatInt(evs[len(evs)-1].Seq, 10),
+	}}
 	for _, x := range evs {
 		if x.Patient != e.Patient {
 			e.Patient = ""

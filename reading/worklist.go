@@ -83,8 +83,10 @@ func (r *Room) Cases(ctx context.Context, s record.Scope, f CaseFilter) ([]Case,
 		out = out[:size]
 		token = pageToken(&out[size-1])
 	}
-	e := record.Event{Act: "case.list", Kind: "search", Institution: f.Institution, Patient: f.Patient,
-		Detail: map[string]string{"count": strconv.Itoa(len(out))}}
+	e := record.Event{
+		Act: "case.list", Kind: "search", Institution: f.Institution, Patient: f.Patient,
+		Detail: map[string]string{"count": strconv.Itoa(len(out))},
+	}
 	out, err = noted(ctx, r.db, out, e.By(s))
 	return out, token, err
 }

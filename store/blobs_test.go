@@ -116,8 +116,15 @@ func TestBlobRange(t *testing.T) {
 		_, err := blobs.Put(t.Context(), "bkt/r", bytes.NewReader(data), -1)
 		must(t, err)
 		for _, c := range []struct{ off, n, from, to int64 }{
-			{0, 10_000, 0, 10_000}, {0, 1, 0, 1}, {500, 1000, 500, 1500}, {9_990, 100, 9_990, 10_000},
-			{9_999, 1, 9_999, 10_000}, {10_000, 5, 0, 0}, {20_000, 5, 0, 0}, {5, 0, 0, 0}, {5, 1<<63 - 1, 5, 10_000},
+			{0, 10_000, 0, 10_000},
+			{0, 1, 0, 1},
+			{500, 1000, 500, 1500},
+			{9_990, 100, 9_990, 10_000},
+			{9_999, 1, 9_999, 10_000},
+			{10_000, 5, 0, 0},
+			{20_000, 5, 0, 0},
+			{5, 0, 0, 0},
+			{5, 1<<63 - 1, 5, 10_000},
 		} {
 			r, err := blobs.Range(t.Context(), "bkt/r", c.off, c.n)
 			if got := readAll(t, r, err); !bytes.Equal(got, data[c.from:c.to]) {
@@ -220,8 +227,22 @@ func TestBlobsAreListedInKeyOrder(t *testing.T) {
 		}
 		slices.Sort(keys)
 		for _, c := range []struct{ prefix, after string }{
-			{"", ""}, {"b", ""}, {"bkt/", ""}, {"bkt/b", ""}, {"bkt/b/", ""}, {"bkt/b/2", ""}, {"bkt/", "bkt/b/1"}, {"", "bkt/b/1"},
-			{"bkt/b", "bkt/b.c/1"}, {"", "bkt-a/1"}, {"", "bkt/zzz"}, {"bkt/none", ""}, {"nobucket/", ""}, {"bkt/", "aaa/x"}, {"aaa/", "bkt/a"}, {"", "zzz/z"},
+			{"", ""},
+			{"b", ""},
+			{"bkt/", ""},
+			{"bkt/b", ""},
+			{"bkt/b/", ""},
+			{"bkt/b/2", ""},
+			{"bkt/", "bkt/b/1"},
+			{"", "bkt/b/1"},
+			{"bkt/b", "bkt/b.c/1"},
+			{"", "bkt-a/1"},
+			{"", "bkt/zzz"},
+			{"bkt/none", ""},
+			{"nobucket/", ""},
+			{"bkt/", "aaa/x"},
+			{"aaa/", "bkt/a"},
+			{"", "zzz/z"},
 		} {
 			var want, got []string
 			for _, k := range keys {

@@ -46,13 +46,17 @@ func (l *link) hash(prev string) (string, error) {
 }
 
 func (l *link) values() []any {
-	return []any{l.Seq, l.At, l.Act, l.ActorKind, l.ActorID, l.ActorOrg, l.ActorName, l.Purpose, l.Institution, l.Patient,
-		l.Kind, l.Object, l.Outcome, l.Rule, l.Detail}
+	return []any{
+		l.Seq, l.At, l.Act, l.ActorKind, l.ActorID, l.ActorOrg, l.ActorName, l.Purpose, l.Institution, l.Patient,
+		l.Kind, l.Object, l.Outcome, l.Rule, l.Detail,
+	}
 }
 
 func (l *link) fields() []any {
-	return []any{&l.Seq, &l.At, &l.Act, &l.ActorKind, &l.ActorID, &l.ActorOrg, &l.ActorName, &l.Purpose, &l.Institution,
-		&l.Patient, &l.Kind, &l.Object, &l.Outcome, &l.Rule, &l.Detail}
+	return []any{
+		&l.Seq, &l.At, &l.Act, &l.ActorKind, &l.ActorID, &l.ActorOrg, &l.ActorName, &l.Purpose, &l.Institution,
+		&l.Patient, &l.Kind, &l.Object, &l.Outcome, &l.Rule, &l.Detail,
+	}
 }
 
 // clean makes a text one that both databases keep unchanged: valid UTF-8 without NUL.
@@ -82,8 +86,10 @@ func linkOf(e record.Event, seq int64) (*link, error) {
 func (l *link) event() (record.Event, error) {
 	e := record.Event{
 		Seq: l.Seq, At: record.FromMicros(l.At), Act: l.Act,
-		Actor: record.Actor{Kind: record.ActorKind(l.ActorKind), ID: l.ActorID,
-			Institution: record.InstitutionID(l.ActorOrg), Display: l.ActorName},
+		Actor: record.Actor{
+			Kind: record.ActorKind(l.ActorKind), ID: l.ActorID,
+			Institution: record.InstitutionID(l.ActorOrg), Display: l.ActorName,
+		},
 		Purpose: record.Purpose(l.Purpose), Institution: record.InstitutionID(l.Institution),
 		Patient: record.PatientID(l.Patient), Kind: l.Kind, Object: l.Object, Outcome: record.Outcome(l.Outcome), Rule: l.Rule,
 	}

@@ -289,8 +289,10 @@ func listenOnce(ctx context.Context, url string, heard func(seq int64, directory
 // ---- errors
 
 // sqliteUnavailable: primary codes that say "try again later" or "the disk is in trouble".
-var sqliteUnavailable = []int{sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_NOMEM, sqlite3.SQLITE_READONLY,
-	sqlite3.SQLITE_IOERR, sqlite3.SQLITE_FULL, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PROTOCOL}
+var sqliteUnavailable = []int{
+	sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_NOMEM, sqlite3.SQLITE_READONLY,
+	sqlite3.SQLITE_IOERR, sqlite3.SQLITE_FULL, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PROTOCOL,
+}
 
 // Fault gives a database error its kind: trouble with the disk or the connection is Unavailable, a broken uniqueness
 // Conflict, a reference to nothing Precondition. sql.ErrNoRows, errors of a context and errors that have a kind stay.

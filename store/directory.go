@@ -80,8 +80,10 @@ func (p Page) limit() int {
 	return min(p.Limit, 1000)
 }
 
-var institutionKinds = map[string]bool{Village: true, Township: true, CountyHospital: true, Hospital: true, Private: true,
-	Community: true, County: true, City: true, Province: true, Bureau: true}
+var institutionKinds = map[string]bool{
+	Village: true, Township: true, CountyHospital: true, Hospital: true, Private: true,
+	Community: true, County: true, City: true, Province: true, Bureau: true,
+}
 
 // changed notes a change of the directory: the event, and that pictures of the graph are old.
 func (tx *Tx) changed(act, object string, about record.InstitutionID) {

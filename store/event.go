@@ -126,8 +126,12 @@ func (f EventFilter) where(now time.Time) (string, []any) {
 	case f.After > 0:
 		add("seq < $%d", f.After)
 	}
-	for _, c := range []struct{ column, value string }{{"institution_id", string(f.Institution)},
-		{"patient_id", string(f.Patient)}, {"object_id", f.Object}, {"actor_id", f.Actor}} {
+	for _, c := range []struct{ column, value string }{
+		{"institution_id", string(f.Institution)},
+		{"patient_id", string(f.Patient)},
+		{"object_id", f.Object},
+		{"actor_id", f.Actor},
+	} {
 		if c.value != "" {
 			add(c.column+" = $%d", c.value)
 		}

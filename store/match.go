@@ -364,8 +364,10 @@ func (m *matcher) create(ctx context.Context, grade record.Grade, reason string)
 	if err != nil {
 		return Match{}, err
 	}
-	m.tx.Emit(record.Event{Act: "patient.created", Kind: "patient", Object: string(id), Patient: id, Institution: m.d.Issuer,
-		Detail: map[string]string{"grade": string(grade), "reason": reason}})
+	m.tx.Emit(record.Event{
+		Act: "patient.created", Kind: "patient", Object: string(id), Patient: id, Institution: m.d.Issuer,
+		Detail: map[string]string{"grade": string(grade), "reason": reason},
+	})
 	return Match{Patient: id, Grade: grade, Created: true, Reason: reason}, nil
 }
 
@@ -424,8 +426,10 @@ func (m *matcher) link(ctx context.Context, id, other record.PatientID, reason s
 	if n, err := res.RowsAffected(); err != nil || n == 0 {
 		return err
 	}
-	m.tx.Emit(record.Event{Act: "patient.linked", Kind: "patient", Object: string(id), Patient: id, Institution: m.d.Issuer,
-		Detail: map[string]string{"reason": reason, "other": string(other)}})
+	m.tx.Emit(record.Event{
+		Act: "patient.linked", Kind: "patient", Object: string(id), Patient: id, Institution: m.d.Issuer,
+		Detail: map[string]string{"reason": reason, "other": string(other)},
+	})
 	return nil
 }
 

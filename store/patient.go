@@ -227,8 +227,10 @@ func (tx *Tx) DecideLink(ctx context.Context, patient, other record.PatientID, s
 		if err := tx.setPerson(ctx, id); err != nil {
 			return fmt.Errorf("decide link: %w", err)
 		}
-		tx.Emit(record.Event{Act: "patient.link_decided", Kind: "patient", Object: string(id), Patient: id,
-			Detail: map[string]string{"state": string(state), "by": string(by)}})
+		tx.Emit(record.Event{
+			Act: "patient.link_decided", Kind: "patient", Object: string(id), Patient: id,
+			Detail: map[string]string{"state": string(state), "by": string(by)},
+		})
 	}
 	return nil
 }

@@ -72,37 +72,65 @@ func TestMatchPatient(t *testing.T) {
 		{"same local id, name in another script", wang, pinyin, true, false, record.Certain, "local id known", ""},
 		{"same local id, nothing else", wang, bare, true, false, record.Certain, "local id known", ""},
 		{"same local id, then all details", bare, wang, true, false, record.Certain, "local id known", ""},
-		{"same local id, other name", wang, person("suwu", "A1", "李四", "19800101", record.Male),
-			false, true, record.Probable, "local id reused or wrong person", "local id reused or wrong person"},
-		{"same local id, other birth date", wang, person("suwu", "A1", "王小明", "19800102", record.Male),
-			false, true, record.Probable, "local id reused or wrong person", "local id reused or wrong person"},
-		{"same local id, other sex", wang, person("suwu", "A1", "王小明", "19800101", record.Female),
-			false, true, record.Probable, "local id reused or wrong person", "local id reused or wrong person"},
-		{"same local id of another issuer", wang, person("dongba", "A1", "赵六", "19700101", record.Male),
-			false, true, record.Certain, "not known before", ""},
-		{"number across institutions", numbered(wang, wangNo), numbered(person("dongba", "B7", "王小明", "19800101", record.Male), wangNo),
-			true, false, record.Certain, "identity number known", ""},
-		{"number across institutions, birth date and sex left out", numbered(wang, wangNo),
+		{
+			"same local id, other name", wang, person("suwu", "A1", "李四", "19800101", record.Male),
+			false, true, record.Probable, "local id reused or wrong person", "local id reused or wrong person",
+		},
+		{
+			"same local id, other birth date", wang, person("suwu", "A1", "王小明", "19800102", record.Male),
+			false, true, record.Probable, "local id reused or wrong person", "local id reused or wrong person",
+		},
+		{
+			"same local id, other sex", wang, person("suwu", "A1", "王小明", "19800101", record.Female),
+			false, true, record.Probable, "local id reused or wrong person", "local id reused or wrong person",
+		},
+		{
+			"same local id of another issuer", wang, person("dongba", "A1", "赵六", "19700101", record.Male),
+			false, true, record.Certain, "not known before", "",
+		},
+		{
+			"number across institutions", numbered(wang, wangNo), numbered(person("dongba", "B7", "王小明", "19800101", record.Male), wangNo),
+			true, false, record.Certain, "identity number known", "",
+		},
+		{
+			"number across institutions, birth date and sex left out", numbered(wang, wangNo),
 			numbered(record.Demographics{Issuer: "dongba", LocalID: "B7", Name: "王小明"}, wangNo),
-			true, false, record.Certain, "identity number known", ""},
+			true, false, record.Certain, "identity number known", "",
+		},
 		{"number learned later", wang, numbered(wang, wangNo), true, false, record.Certain, "local id known", ""},
-		{"same local id, other number", numbered(wang, wangNo), numbered(wang, number("19800101", "003")),
-			false, true, record.Probable, "local id reused or wrong person", "local id reused or wrong person"},
-		{"number contradicts birth date, local id known", wang, numbered(wang, number("19810101", "001")),
-			true, false, record.Probable, "identity number contradicts birth date or sex", ""},
-		{"number contradicts sex, number known", numbered(wang, wangNo),
+		{
+			"same local id, other number", numbered(wang, wangNo), numbered(wang, number("19800101", "003")),
+			false, true, record.Probable, "local id reused or wrong person", "local id reused or wrong person",
+		},
+		{
+			"number contradicts birth date, local id known", wang, numbered(wang, number("19810101", "001")),
+			true, false, record.Probable, "identity number contradicts birth date or sex", "",
+		},
+		{
+			"number contradicts sex, number known", numbered(wang, wangNo),
 			numbered(person("dongba", "B8", "王小红", "19800101", record.Female), wangNo),
-			false, true, record.Probable, "identity number contradicts birth date or sex", "identity number contradicts birth date or sex"},
-		{"same demographics elsewhere", wang, person("dongba", "B1", "王小明", "19800101", record.Male),
-			false, true, record.Certain, "same demographics", "same demographics"},
-		{"same demographics, two numbers", numbered(wang, wangNo), numbered(person("dongba", "B1", "王小明", "19800101", record.Male), number("19800101", "003")),
-			false, true, record.Certain, "not known before", ""},
-		{"same name only", wang, person("dongba", "B1", "王小明", "", record.SexUnknown),
-			false, true, record.Certain, "not known before", ""},
-		{"no identifier", wang, person("suwu", "", "钱七", "19600606", record.Male),
-			false, true, record.Probable, "no identifier", ""},
-		{"no identifier, same demographics", wang, person("suwu", "", "王小明", "19800101", record.Male),
-			false, true, record.Probable, "no identifier", "same demographics"},
+			false, true, record.Probable, "identity number contradicts birth date or sex", "identity number contradicts birth date or sex",
+		},
+		{
+			"same demographics elsewhere", wang, person("dongba", "B1", "王小明", "19800101", record.Male),
+			false, true, record.Certain, "same demographics", "same demographics",
+		},
+		{
+			"same demographics, two numbers", numbered(wang, wangNo), numbered(person("dongba", "B1", "王小明", "19800101", record.Male), number("19800101", "003")),
+			false, true, record.Certain, "not known before", "",
+		},
+		{
+			"same name only", wang, person("dongba", "B1", "王小明", "", record.SexUnknown),
+			false, true, record.Certain, "not known before", "",
+		},
+		{
+			"no identifier", wang, person("suwu", "", "钱七", "19600606", record.Male),
+			false, true, record.Probable, "no identifier", "",
+		},
+		{
+			"no identifier, same demographics", wang, person("suwu", "", "王小明", "19800101", record.Male),
+			false, true, record.Probable, "no identifier", "same demographics",
+		},
 		{"no identifier at all, twice", record.Demographics{}, record.Demographics{}, false, true, record.Probable, "no identifier", ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -213,8 +241,10 @@ func TestPatientIsReadBackWithEverything(t *testing.T) {
 		got, err := db.Patient(t.Context(), m.Patient)
 		must(t, err)
 		got.CreatedAt = time.Time{}
-		want := store.Patient{ID: m.Patient, Person: m.Patient, Name: d.Name, Latin: d.Latin, BirthDate: d.BirthDate, Sex: d.Sex,
-			IDNumber: no, Identifiers: []store.Identifier{{Issuer: "dongba", LocalID: "B7"}, {Issuer: "suwu", LocalID: "A1"}}}
+		want := store.Patient{
+			ID: m.Patient, Person: m.Patient, Name: d.Name, Latin: d.Latin, BirthDate: d.BirthDate, Sex: d.Sex,
+			IDNumber: no, Identifiers: []store.Identifier{{Issuer: "dongba", LocalID: "B7"}, {Issuer: "suwu", LocalID: "A1"}},
+		}
 		if d := cmp.Diff(want, got); d != "" {
 			t.Fatal(d)
 		}
@@ -282,8 +312,10 @@ func TestNumbersAreNotInTheDatabaseFile(t *testing.T) {
 	}
 	must(t, db.Close())
 	plain := sha256.Sum256([]byte(no.Reveal()))
-	for name, secret := range map[string][]byte{"the number": []byte(no.Reveal()), "its tail": []byte(no.Reveal()[10:]),
-		"a plain hash": plain[:], "a plain hash in hex": []byte(hex.EncodeToString(plain[:]))} {
+	for name, secret := range map[string][]byte{
+		"the number": []byte(no.Reveal()), "its tail": []byte(no.Reveal()[10:]),
+		"a plain hash": plain[:], "a plain hash in hex": []byte(hex.EncodeToString(plain[:])),
+	} {
 		if bytes.Contains(all, secret) {
 			t.Errorf("the file contains %s", name)
 		}
@@ -304,10 +336,14 @@ func TestNumbersNeedKeys(t *testing.T) {
 }
 
 func result(id string, patient record.PatientID, at record.InstitutionID, performed time.Time) record.Result {
-	return record.Result{ID: record.ResultID(id), Case: "c", Report: "r", Status: record.Final, Positive: true, SignedAt: performed.Add(time.Hour),
-		Exam: record.Exam{ID: record.ExamID("e" + id), Kind: record.ECG, Centre: "minqin-ecg", Institution: at, Patient: patient,
+	return record.Result{
+		ID: record.ResultID(id), Case: "c", Report: "r", Status: record.Final, Positive: true, SignedAt: performed.Add(time.Hour),
+		Exam: record.Exam{
+			ID: record.ExamID("e" + id), Kind: record.ECG, Centre: "minqin-ecg", Institution: at, Patient: patient,
 			Grade: record.Certain, Modality: "ECG", BodyPart: "HEART", Procedure: "12LEAD", Accession: "acc", Title: "常规心电图",
-			Priority: record.Urgent, PerformedAt: performed, ReceivedAt: performed.Add(time.Minute), Complete: true}}
+			Priority: record.Urgent, PerformedAt: performed, ReceivedAt: performed.Add(time.Minute), Complete: true,
+		},
+	}
 }
 
 func ids(rs []record.Result) (out []string) {

@@ -20,8 +20,10 @@ type resultRow struct {
 
 func (r *resultRow) fields() []any {
 	e := &r.Exam
-	return []any{&r.ID, &e.ID, &e.Kind, &e.Centre, &e.Institution, &e.Patient, &e.Grade, &e.Modality, &e.BodyPart, &e.Procedure,
-		&e.Accession, &e.Title, &e.Priority, &r.performed, &r.received, &e.Complete, &r.Case, &r.Report, &r.Status, &r.Positive, &r.signed}
+	return []any{
+		&r.ID, &e.ID, &e.Kind, &e.Centre, &e.Institution, &e.Patient, &e.Grade, &e.Modality, &e.BodyPart, &e.Procedure,
+		&e.Accession, &e.Title, &e.Priority, &r.performed, &r.received, &e.Complete, &r.Case, &r.Report, &r.Status, &r.Positive, &r.signed,
+	}
 }
 
 func (r *resultRow) result() record.Result {

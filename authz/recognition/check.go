@@ -89,8 +89,10 @@ func (d *Desk) CheckOrder(ctx context.Context, s record.Scope, patient record.Pa
 		if err := putCheck(ctx, tx, row); err != nil {
 			return err
 		}
-		tx.Emit(record.Event{At: out.At, Act: "recognition.checked", Institution: s.Actor.Institution, Patient: patient,
-			Kind: "recognition", Object: string(out.ID), Detail: out.counts()}.By(s))
+		tx.Emit(record.Event{
+			At: out.At, Act: "recognition.checked", Institution: s.Actor.Institution, Patient: patient,
+			Kind: "recognition", Object: string(out.ID), Detail: out.counts(),
+		}.By(s))
 		return nil
 	})
 	return out, err
@@ -234,8 +236,10 @@ func (c Check) counts() map[string]string {
 
 // row is the check as it is kept: the pairs are the reminders, and each prior in them once with its facts.
 func (a *assessor) row(c Check, s record.Scope, items []OrderItem) (checkRow, error) {
-	out := checkRow{ID: c.ID, Patient: c.Patient, Institution: a.ask.Institution, Actor: s.Actor, At: c.At, Ask: a.ask,
-		Version: c.Version, Packs: a.ed.packsHash, Marks: a.ed.marks}
+	out := checkRow{
+		ID: c.ID, Patient: c.Patient, Institution: a.ask.Institution, Actor: s.Actor, At: c.At, Ask: a.ask,
+		Version: c.Version, Packs: a.ed.packsHash, Marks: a.ed.marks,
+	}
 	byID := make(map[record.ResultID]int, len(a.priors))
 	for i := range a.priors {
 		byID[a.priors[i].Result] = i

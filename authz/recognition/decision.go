@@ -131,10 +131,12 @@ func (c choice) settle(ctx context.Context, tx *store.Tx, row checkRow, reasons 
 	if err := c.allowed(pair.Verdict, status, reasons); err != nil {
 		return Decision{}, false, err
 	}
-	return Decision{ID: DecisionID(record.NewID(now)), Check: c.check, Order: c.order, Result: c.result, Patient: row.Patient,
+	return Decision{
+		ID: DecisionID(record.NewID(now)), Check: c.check, Order: c.order, Result: c.result, Patient: row.Patient,
 		Institution: row.Institution, Source: source, Choice: c.choice, Reason: c.reason, Explanation: c.explanation,
 		Verdict: pair.Verdict.State, Item: pair.Verdict.Item, RuleID: pair.Verdict.RuleID, Version: row.Version, Actor: s.Actor,
-		At: now.Truncate(time.Microsecond)}, true, nil
+		At: now.Truncate(time.Microsecond),
+	}, true, nil
 }
 
 func pairOf(ctx context.Context, tx *store.Tx, c choice) (pairRow, error) {
@@ -206,13 +208,17 @@ func (d Decision) event(s record.Scope) record.Event {
 	if d.Choice == Repeated {
 		act = "recognition.repeated"
 	}
-	detail := map[string]string{"check": string(d.Check), "decision": string(d.ID), "verdict": d.Verdict.String(), "rule": d.RuleID,
-		"item": d.Item, "receiver": string(d.Institution)}
+	detail := map[string]string{
+		"check": string(d.Check), "decision": string(d.ID), "verdict": d.Verdict.String(), "rule": d.RuleID,
+		"item": d.Item, "receiver": string(d.Institution),
+	}
 	if d.Reason != "" {
 		detail["reason"] = d.Reason
 	}
-	return record.Event{At: d.At, Act: act, Institution: d.Source, Patient: d.Patient, Kind: "result", Object: string(d.Result),
-		Detail: detail}.By(s)
+	return record.Event{
+		At: d.At, Act: act, Institution: d.Source, Patient: d.Patient, Kind: "result", Object: string(d.Result),
+		Detail: detail,
+	}.By(s)
 }
 
 // DecisionFilter says which decisions to list.

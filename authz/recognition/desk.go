@@ -130,9 +130,11 @@ func priorsOf(g *store.Graph, receiver record.InstitutionID, results []record.Re
 			m = maker{in.Level, g.SameCommunity(receiver, e.Institution)}
 			makers[e.Institution] = m
 		}
-		out[i] = Prior{Result: r.ID, Institution: e.Institution, Level: m.level, SameCommunity: m.same, Kind: e.Kind,
+		out[i] = Prior{
+			Result: r.ID, Institution: e.Institution, Level: m.level, SameCommunity: m.same, Kind: e.Kind,
 			Item: e.Procedure, Modality: e.Modality, BodyPart: e.BodyPart, Status: r.Status, Grade: e.Grade,
-			Complete: e.Complete, PerformedAt: e.PerformedAt, ReportedAt: r.SignedAt}
+			Complete: e.Complete, PerformedAt: e.PerformedAt, ReportedAt: r.SignedAt,
+		}
 	}
 	return out
 }

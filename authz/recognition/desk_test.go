@@ -51,8 +51,10 @@ func newCounty(t testing.TB, url string) *county {
 	c.Desk = NewDesk(db, Default())
 	c.tx(t, func(tx *store.Tx) error {
 		for _, i := range []store.Institution{
-			{ID: "gansu", Name: "甘肃省", Kind: store.Province}, {ID: "lz", Name: "某市", Kind: store.City},
-			{ID: "yj", Name: "某县", Kind: store.County}, {ID: "yj-gt", Name: "某县医共体", Kind: store.Community},
+			{ID: "gansu", Name: "甘肃省", Kind: store.Province},
+			{ID: "lz", Name: "某市", Kind: store.City},
+			{ID: "yj", Name: "某县", Kind: store.County},
+			{ID: "yj-gt", Name: "某县医共体", Kind: store.Community},
 			{ID: "yj-h", Name: "某县医院", Kind: store.CountyHospital, Level: 2},
 			{ID: "yj-t", Name: "某乡卫生院", Kind: store.Township, Level: 1},
 			{ID: "lz-h", Name: "某市医院", Kind: store.Hospital, Level: 3},
@@ -86,9 +88,13 @@ func (c *county) result(t testing.TB, edit func(*record.Result)) record.ResultID
 	t.Helper()
 	c.n++
 	at := t0.AddDate(0, 0, -5).UTC()
-	r := record.Result{ID: record.ResultID(fmt.Sprintf("res-%05d", c.n)), Status: record.Final, SignedAt: at.Add(time.Hour),
-		Exam: record.Exam{ID: record.ExamID(fmt.Sprintf("exam-%05d", c.n)), Kind: record.Imaging, Centre: "yj-imaging", Institution: "yj-t",
-			Patient: c.patient, Grade: record.Certain, Modality: "CT", BodyPart: "CHEST", PerformedAt: at, ReceivedAt: at, Complete: true}}
+	r := record.Result{
+		ID: record.ResultID(fmt.Sprintf("res-%05d", c.n)), Status: record.Final, SignedAt: at.Add(time.Hour),
+		Exam: record.Exam{
+			ID: record.ExamID(fmt.Sprintf("exam-%05d", c.n)), Kind: record.Imaging, Centre: "yj-imaging", Institution: "yj-t",
+			Patient: c.patient, Grade: record.Certain, Modality: "CT", BodyPart: "CHEST", PerformedAt: at, ReceivedAt: at, Complete: true,
+		},
+	}
 	if edit != nil {
 		edit(&r)
 	}
@@ -268,8 +274,10 @@ func TestDecisionsAreKeptOnceAndChecked(t *testing.T) {
 			{"another institution's check is not found", nil, []call{fail(with(adopt(0), func(c *call) { c.by = "lz-h" }), record.NotFound, "check")}},
 			{"another line is not found", nil, []call{fail(with(adopt(0), func(c *call) { c.order = "o9" }), record.NotFound, "no such result")}},
 			{"a result that was not in the check is not found", nil, []call{fail(adopt(2), record.NotFound, "no such result")}},
-			{"after 24 hours the order is checked again", func(_ *testing.T, c *county) { c.now = c.now.Add(24*time.Hour + time.Second) },
-				[]call{fail(adopt(0), record.Precondition, "24 hours"), fail(repeat("S1", ""), record.Precondition, "24 hours")}},
+			{
+				"after 24 hours the order is checked again", func(_ *testing.T, c *county) { c.now = c.now.Add(24*time.Hour + time.Second) },
+				[]call{fail(adopt(0), record.Precondition, "24 hours"), fail(repeat("S1", ""), record.Precondition, "24 hours")},
+			},
 			{"at 24 hours it still holds", func(_ *testing.T, c *county) { c.now = c.now.Add(24 * time.Hour) }, []call{adopt(0)}},
 			{"a withdrawn result is not adopted but may be passed over", func(t *testing.T, c *county) {
 				c.n = 0

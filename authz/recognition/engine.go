@@ -78,9 +78,11 @@ const (
 
 const conditionCount = 16
 
-var conditionCodes = [conditionCount]string{"CONCLUSION_NOT_COVERED", "NOT_IN_CATALOGUE", "ITEM_MISMATCH", "NOT_FINAL", "INCOMPLETE",
+var conditionCodes = [conditionCount]string{
+	"CONCLUSION_NOT_COVERED", "NOT_IN_CATALOGUE", "ITEM_MISMATCH", "NOT_FINAL", "INCOMPLETE",
 	"IDENTITY_UNCERTAIN", "TIME_UNKNOWN", "FUTURE_DATED", "NO_MARK_FOR_SCOPE", "MARK_LAPSED_AT_EXAM", "TIER_NOT_ACCEPTED",
-	"TIER_ADVISED", "S3_MAJOR_DECISION", "S4_EMERGENCY", "S5_FORENSIC", "OUT_OF_WINDOW"}
+	"TIER_ADVISED", "S3_MAJOR_DECISION", "S4_EMERGENCY", "S5_FORENSIC", "OUT_OF_WINDOW",
+}
 
 const (
 	exempting = MajorDecision | EmergencyCare | ForensicAppraisal

@@ -157,7 +157,8 @@ func (m Mark) event(what string, s record.Scope) record.Event {
 	by, subject := m.subject()
 	return record.Event{Act: "recognition.mark." + what, Institution: m.Institution, Kind: "mark", Object: string(m.ID), Detail: map[string]string{
 		"covers": string(rune(by)) + ":" + subject, "scope": m.Scope, "revoked": strconv.FormatBool(m.Revoked),
-		"from": m.From.Format(time.RFC3339), "to": m.To.Format(time.RFC3339)}}.By(s)
+		"from": m.From.Format(time.RFC3339), "to": m.To.Format(time.RFC3339),
+	}}.By(s)
 }
 
 // Marks lists the marks believed now of the institutions in scope: granted ones and those of the packs.

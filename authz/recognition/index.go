@@ -271,8 +271,10 @@ type decisionRow struct {
 }
 
 func (d *decisionRow) fields() []any {
-	return []any{&d.ID, &d.Check, &d.Order, &d.Result, &d.Patient, &d.Institution, &d.Source, &d.Choice, &d.Reason, &d.Explanation,
-		&d.Verdict, &d.Item, &d.RuleID, &d.Version, &d.Actor.Kind, &d.Actor.ID, &d.at}
+	return []any{
+		&d.ID, &d.Check, &d.Order, &d.Result, &d.Patient, &d.Institution, &d.Source, &d.Choice, &d.Reason, &d.Explanation,
+		&d.Verdict, &d.Item, &d.RuleID, &d.Version, &d.Actor.Kind, &d.Actor.ID, &d.at,
+	}
 }
 
 func queryDecisions(ctx context.Context, q querier, where string, args ...any) ([]Decision, error) {

@@ -50,9 +50,11 @@ type linter struct {
 }
 
 func check(sources []source) []Problem {
-	l := &linter{sources: sources, packs: map[string]bool{}, scopes: map[string]string{}, regions: map[string]bool{},
+	l := &linter{
+		sources: sources, packs: map[string]bool{}, scopes: map[string]string{}, regions: map[string]bool{},
 		citations: map[string]string{}, codes: map[string]*Item{}, aliases: map[string]string{}, groups: map[string]bool{}, parted: map[string]bool{},
-		markSpans: series{gaps: true}}
+		markSpans: series{gaps: true},
+	}
 	if len(sources) > maxPacks {
 		l.at(sources[0], "pack", -1, "%d packs: at most %d", len(sources), maxPacks)
 	}

@@ -61,8 +61,10 @@ type mark struct {
 }
 
 func (m PackMark) mark(pack string) Mark {
-	out := Mark{Institution: m.Institution, Item: m.Item, Group: m.Group, Kind: m.Kind, Scope: m.Scope, Source: pack + ": " + m.Source,
-		From: time.UnixMicro(m.From.at(0)).UTC()}
+	out := Mark{
+		Institution: m.Institution, Item: m.Item, Group: m.Group, Kind: m.Kind, Scope: m.Scope, Source: pack + ": " + m.Source,
+		From: time.UnixMicro(m.From.at(0)).UTC(),
+	}
 	if !m.To.IsZero() {
 		out.To = time.UnixMicro(m.To.at(0)).UTC()
 	}

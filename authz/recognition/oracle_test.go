@@ -162,7 +162,7 @@ func (o oracle) decide(a Ask, p Prior) Verdict {
 	local := own || (p.SameCommunity && community != nil)
 
 	var days int
-	var basis, ruleID, code = "performed", "", a.Item
+	basis, ruleID, code := "performed", "", a.Item
 	var end Day
 	both := asked != nil && have != nil
 	defaulted := !both && local && community != nil && community.WindowDays[p.Kind] > 0
@@ -344,8 +344,10 @@ func (d dice) pack(id, scope string) Pack {
 			p.Tiers = append(p.Tiers, Tier{Span: s, Same: one(d, words...), Upward: one(d, words...), Downward: one(d, words...)})
 		}
 		if d.chance(2) {
-			p.Community = append(p.Community, Community{Span: s, Basis: one(d, "", "reported"),
-				WindowDays: map[record.CentreKind]int{record.Imaging: 14, record.Lab: one(d, 3, 7)}})
+			p.Community = append(p.Community, Community{
+				Span: s, Basis: one(d, "", "reported"),
+				WindowDays: map[record.CentreKind]int{record.Imaging: 14, record.Lab: one(d, 3, 7)},
+			})
 		}
 		for _, set := range []string{"EMERGENCY", "PREOPERATIVE", "FORENSIC"} {
 			if d.chance(2) {

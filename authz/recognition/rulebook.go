@@ -134,8 +134,10 @@ func compile(packs []Pack) (*Rulebook, error) {
 	if err != nil {
 		return nil, fmt.Errorf("canonical text: %w", err)
 	}
-	rb := &Rulebook{packs: packs, text: text, packsHash: short(text), byScope: make(map[string]uint64),
-		byCode: make(map[string]*family), byPart: make(map[partKey][]*rule), regions: make(map[string][]string)}
+	rb := &Rulebook{
+		packs: packs, text: text, packsHash: short(text), byScope: make(map[string]uint64),
+		byCode: make(map[string]*family), byPart: make(map[partKey][]*rule), regions: make(map[string][]string),
+	}
 	for i := range packs {
 		for _, r := range packs[i].Regions {
 			rb.regions["region:"+r.ID] = r.Members
@@ -213,8 +215,10 @@ func (rb *Rulebook) addItem(p *Pack, it *Item, bit uint64) {
 		fam = &family{upper: code}
 		rb.byCode[code] = fam
 	}
-	r := &rule{span: it.in(bit), id: ruleID(it.Code, p.ID, it.From), code: it.Code, group: it.Group, kind: it.Kind,
-		windowUS: int64(it.WindowDays) * dayUS, reported: it.Basis == "reported", item: it, family: fam}
+	r := &rule{
+		span: it.in(bit), id: ruleID(it.Code, p.ID, it.From), code: it.Code, group: it.Group, kind: it.Kind,
+		windowUS: int64(it.WindowDays) * dayUS, reported: it.Basis == "reported", item: it, family: fam,
+	}
 	fam.rules = append(fam.rules, r)
 	for _, c := range it.Codes {
 		rb.byCode[strings.ToUpper(c)] = fam
@@ -235,8 +239,10 @@ func newCommunityRule(p *Pack, c Community, bit uint64) *communityRule {
 	out := &communityRule{span: c.in(bit)}
 	for _, k := range kinds {
 		if days := c.WindowDays[k]; days > 0 {
-			out.kinds = append(out.kinds, &rule{span: out.span, id: ruleID(allItems, p.ID, c.From), kind: k,
-				windowUS: int64(days) * dayUS, reported: c.Basis == "reported"})
+			out.kinds = append(out.kinds, &rule{
+				span: out.span, id: ruleID(allItems, p.ID, c.From), kind: k,
+				windowUS: int64(days) * dayUS, reported: c.Basis == "reported",
+			})
 		}
 	}
 	return out

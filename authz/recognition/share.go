@@ -47,8 +47,10 @@ func (d *Desk) ListShared(ctx context.Context, s record.Scope, patient record.Pa
 
 // note keeps that patient data were read; without it nothing is answered.
 func (d *Desk) note(ctx context.Context, s record.Scope, patient record.PatientID, count int) error {
-	return d.db.Note(ctx, record.Event{Act: "recognition.read", Institution: s.Actor.Institution, Patient: patient, Kind: "search",
-		Detail: map[string]string{"count": strconv.Itoa(count)}}.By(s))
+	return d.db.Note(ctx, record.Event{
+		Act: "recognition.read", Institution: s.Actor.Institution, Patient: patient, Kind: "search",
+		Detail: map[string]string{"count": strconv.Itoa(count)},
+	}.By(s))
 }
 
 // alone judges a result as if its own item had been ordered.

@@ -382,8 +382,10 @@ func (c *config) check() error {
 		{proxyErr != nil, "setting http.trusted_proxies: want networks such as 10.0.0.0/8"},
 		{(c.TLS.Cert == "") != (c.TLS.Key == ""), "settings tls.cert and tls.key: want both or none"},
 		{c.TLS.ClientCA != "" && c.TLS.Cert == "", "setting tls.client_ca: needs tls.cert and tls.key"},
-		{url != "" && !strings.HasPrefix(url, "sqlite:") && !strings.HasPrefix(url, "postgres://") && !strings.HasPrefix(url, "postgresql://"),
-			"setting database.url: want sqlite:<path> or postgres://..."},
+		{
+			url != "" && !strings.HasPrefix(url, "sqlite:") && !strings.HasPrefix(url, "postgres://") && !strings.HasPrefix(url, "postgresql://"),
+			"setting database.url: want sqlite:<path> or postgres://...",
+		},
 		{s3.Endpoint != "" && (s3.AccessKey == "" || s3.SecretKey == ""), "settings storage.s3.access_key and storage.s3.secret_key: needed with an endpoint"},
 		{s3.Endpoint == "" && (s3.AccessKey != "" || s3.SecretKey != ""), "setting storage.s3.endpoint: needed with the keys"},
 		{strings.Contains(s3.Endpoint, "://"), "setting storage.s3.endpoint: want host:port; TLS is storage.s3.secure"},
@@ -461,9 +463,12 @@ func (s setting) shown() string {
 	case *int64:
 		text = strconv.FormatInt(*v, 10)
 	case *time.Duration:
-		text = strings.TrimSuffix(strings.TrimSuffix(v.String(), "0s"), "0m")
-		if text == "" || text[len(text)-1] >= '0' && text[len(text)-1] <= '9' {
-			text = v.String()
+		text = v.String()
+		if strings.HasSuffix(text, "m0s") {
+			text = strings.TrimSuffix(text, "0s")
+		}
+		if strings.HasSuffix(text, "h0m") {
+			text = strings.TrimSuffix(text, "0m")
 		}
 	case *size:
 		text = strconv.FormatInt(int64(*v), 10)

@@ -64,8 +64,10 @@ func (d demoDoors) signIn(ctx context.Context, login, password string) (*demoVis
 
 func (v *demoVisitor) close() { v.conn.Close() }
 
-func (v *demoVisitor) reading() pb.ReadingServiceClient  { return pb.NewReadingServiceClient(v.conn) }
-func (v *demoVisitor) imaging() pb.ImagingServiceClient  { return pb.NewImagingServiceClient(v.conn) }
+func (v *demoVisitor) reading() pb.ReadingServiceClient { return pb.NewReadingServiceClient(v.conn) }
+
+func (v *demoVisitor) imaging() pb.ImagingServiceClient { return pb.NewImagingServiceClient(v.conn) }
+
 func (v *demoVisitor) patients() pb.PatientServiceClient { return pb.NewPatientServiceClient(v.conn) }
 
 var restClient = &http.Client{Timeout: 30 * time.Second}

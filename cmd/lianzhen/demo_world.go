@@ -41,6 +41,7 @@ var demoCounties = []demoCounty{
 }
 
 func (c demoCounty) hospital() record.InstitutionID { return record.InstitutionID(c.id + "-hospital") }
+
 func (c demoCounty) community() record.InstitutionID {
 	return record.InstitutionID(c.id + "-community")
 }
@@ -111,8 +112,10 @@ func demoKeys() []demoKey {
 		for _, t := range c.townships {
 			ks = append(ks, demoKey{t.id + "-edge", record.InstitutionID(t.id), []string{"imaging:write"}})
 		}
-		ks = append(ks, demoKey{c.id + "-his", c.hospital(),
-			[]string{"imaging:read", "reading:read", "recognition:read", "recognition:write", "patient:read", "patient:write", "directory:read"}})
+		ks = append(ks, demoKey{
+			c.id + "-his", c.hospital(),
+			[]string{"imaging:read", "reading:read", "recognition:read", "recognition:write", "patient:read", "patient:write", "directory:read"},
+		})
 	}
 	return ks
 }

@@ -25,7 +25,6 @@ const (
 type charset struct {
 	family family
 	g0, g1 *codeSet // at the beginning of each value
-	named  bool     // something else than the default repertoire was declared
 }
 
 // plain decodes text that is in the default repertoire whatever the data set says.

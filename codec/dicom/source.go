@@ -94,14 +94,12 @@ func (s *source) skip(n int64) error {
 func (s *source) zeros() (int64, error) {
 	start := s.off
 	for {
-		b, err := s.window.Peek(1)
-		if err == io.EOF {
+		if _, err := s.window.Peek(1); err == io.EOF {
 			return s.off - start, nil
-		}
-		if err != nil {
+		} else if err != nil {
 			return 0, s.ended(err)
 		}
-		b, _ = s.window.Peek(s.window.Buffered())
+		b, _ := s.window.Peek(s.window.Buffered())
 		for i, c := range b {
 			if c != 0 {
 				s.off += int64(i)

@@ -26,8 +26,8 @@ type Encoder struct {
 
 // Names under which we are known in group 2 (PS3.7 §D.3.3.2).
 const (
-	ImplementationUID  UID = "2.25.40897556902345292477271135537175848895"
-	ImplementationName     = "LIANZHEN"
+	ImplementationUID  UID    = "2.25.40897556902345292477271135537175848895"
+	ImplementationName string = "LIANZHEN"
 )
 
 // NewEncoder starts an object in the given transfer syntax (deflate excepted) with the character set "ISO_IR 192",
