@@ -9,14 +9,28 @@ import (
 	"math"
 	"sync"
 
+	"google.golang.org/grpc/mem"
+
 	"github.com/lianzhen/lianzhen/record"
 )
+
+// piece is some bytes of an object and the buffer they lie in, which is freed when they were read.
+type piece struct {
+	b   []byte
+	buf mem.Buffer
+}
+
+func (p piece) free() {
+	if p.buf != nil {
+		p.buf.Free()
+	}
+}
 
 // pipe carries the pieces of one object to its reader. It holds pieces, not copies: at most pipeBytes wait, or one piece.
 type pipe struct {
 	mu      sync.Mutex
 	moved   sync.Cond
-	pieces  [][]byte
+	pieces  []piece
 	waiting int   // bytes in pieces
 	left    int64 // bytes to skip before the first is passed on
 	out     int64
@@ -32,18 +46,19 @@ func newPipe() *pipe {
 	return p
 }
 
-// put waits until there is room for b. It keeps b.
-func (p *pipe) put(b []byte) {
+// put waits until there is room for x. It frees x, now or later.
+func (p *pipe) put(x piece) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for p.waiting > 0 && p.waiting+len(b) > pipeBytes && !p.deaf {
+	for p.waiting > 0 && p.waiting+len(x.b) > pipeBytes && !p.deaf {
 		p.moved.Wait()
 	}
-	if p.deaf || p.end != nil || len(b) == 0 {
+	if p.deaf || p.end != nil || len(x.b) == 0 {
+		x.free()
 		return
 	}
-	p.pieces = append(p.pieces, b)
-	p.waiting += len(b)
+	p.pieces = append(p.pieces, x)
+	p.waiting += len(x.b)
 	p.moved.Broadcast()
 }
 
@@ -60,6 +75,9 @@ func (p *pipe) close(why error) {
 func (p *pipe) drain() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	for _, x := range p.pieces {
+		x.free()
+	}
 	p.deaf, p.pieces, p.waiting = true, nil, 0
 	p.moved.Broadcast()
 }
@@ -76,8 +94,8 @@ func (p *pipe) passed() float64 {
 	return float64(p.out)
 }
 
-// next returns at most limit bytes of the next piece.
-func (p *pipe) next(limit int) ([]byte, error) {
+// next returns at most limit bytes of the next piece, to be freed by the caller, who is the only reader.
+func (p *pipe) next(limit int) (piece, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for {
@@ -85,26 +103,30 @@ func (p *pipe) next(limit int) ([]byte, error) {
 			p.moved.Wait()
 		}
 		if len(p.pieces) == 0 {
-			return nil, p.end
+			return piece{}, p.end
 		}
 		first := p.pieces[0]
-		n := min(len(first), limit)
+		n := min(len(first.b), limit)
 		if p.left > 0 {
-			n = int(min(int64(len(first)), p.left))
+			n = int(min(int64(len(first.b)), p.left))
 		}
-		if n == len(first) {
+		taken := piece{b: first.b[:n]}
+		if n == len(first.b) {
+			taken.buf = first.buf
+			p.pieces[0] = piece{}
 			p.pieces = p.pieces[1:]
 		} else {
-			p.pieces[0] = first[n:]
+			p.pieces[0].b = first.b[n:]
 		}
 		p.waiting -= n
 		p.moved.Broadcast()
 		if p.left > 0 {
 			p.left -= int64(n)
+			taken.free()
 			continue
 		}
 		p.out += int64(n)
-		return first[:n], nil
+		return taken, nil
 	}
 }
 
@@ -113,21 +135,23 @@ func (p *pipe) Read(b []byte) (int, error) {
 	if len(b) == 0 {
 		return 0, nil
 	}
-	piece, err := p.next(len(b))
-	return copy(b, piece), err
+	x, err := p.next(len(b))
+	defer x.free()
+	return copy(b, x.b), err
 }
 
 // WriteTo implements io.WriterTo: pieces go on as they came.
 func (p *pipe) WriteTo(w io.Writer) (n int64, err error) {
 	for {
-		piece, err := p.next(math.MaxInt)
+		x, err := p.next(math.MaxInt)
 		if errors.Is(err, io.EOF) {
 			return n, nil
 		}
 		if err != nil {
 			return n, err
 		}
-		k, err := w.Write(piece)
+		k, err := w.Write(x.b)
+		x.free()
 		n += int64(k)
 		if err != nil {
 			return n, err

@@ -153,6 +153,7 @@ func (s *Server) grpcOptions(private bool) []grpc.ServerOption {
 		grpc.UnaryInterceptor(s.unary(private)),
 		grpc.StreamInterceptor(s.stream(private)),
 		grpc.MaxRecvMsgSize(maxMessage),
+		grpc.ForceServerCodecV2(newFrameCodec()),
 		grpc.MaxHeaderListSize(maxHeaderList),
 	}
 }

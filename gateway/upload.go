@@ -92,12 +92,12 @@ type incoming struct {
 
 // receive reads frames until the client has said all or the server stops.
 func (u *uploads) receive() error {
-	frames, broken := make(chan *pb.UploadRequest), make(chan error, 1)
+	frames, broken := make(chan *frame), make(chan error, 1)
 	ctx := u.stream.Context()
 	go func() {
 		for {
-			f, err := u.stream.Recv()
-			if err != nil {
+			f := &frame{}
+			if err := u.stream.RecvMsg(f); err != nil {
 				broken <- err
 				return
 			}
@@ -142,15 +142,19 @@ const idleStream = 5 * time.Minute
 var errIdle = record.Errorf(record.Unavailable, "nothing came for %s: open the stream again", idleStream)
 
 // take hands a frame to its object.
-func (u *uploads) take(f *pb.UploadRequest) error {
+func (u *uploads) take(in *frame) error {
+	f := in.req
 	o := u.objects[f.GetHandle()]
 	switch x := f.GetFrame().(type) {
 	case *pb.UploadRequest_Begin:
 		return u.begin(f.GetHandle(), x.Begin, o)
 	case *pb.UploadRequest_Data:
-		if o != nil { // else: an object that failed at its begin
-			o.pipe.put(x.Data)
+		p := piece{x.Data, in.buf}
+		if o == nil { // an object that failed at its begin
+			p.free()
+			return nil
 		}
+		o.pipe.put(p)
 	case *pb.UploadRequest_End:
 		u.end(o, io.EOF)
 	case *pb.UploadRequest_Cancel:

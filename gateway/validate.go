@@ -29,8 +29,8 @@ func newChecker() (*checker, error) {
 
 // message checks one request or one message of a stream.
 func (c *checker) message(m any) error {
-	if f, ok := m.(*pb.UploadRequest); ok {
-		return checkFrame(f)
+	if f, ok := m.(*frame); ok {
+		return checkFrame(f.req)
 	}
 	msg, ok := m.(proto.Message)
 	if !ok {
