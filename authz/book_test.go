@@ -187,7 +187,11 @@ func TestSessionLife(t *testing.T) {
 	if got, err := d.SessionOf(ctx, s.Caller); err != nil || got.Token != "" || got.Login != "doctor" || len(got.Institutions) != 2 {
 		t.Errorf("%+v, %v", got, err)
 	}
-	d.clock.pass(sessionIdle)
+	d.clock.pass(14 * time.Minute)
+	if _, err := d.BySession(Unattended(ctx), s.Token); err != nil { // an open stream looks, nobody acts
+		t.Fatal(err)
+	}
+	d.clock.pass(time.Minute)
 	_, err = d.BySession(ctx, s.Token)
 	wantKind(t, "idle", err, record.Unauthenticated)
 

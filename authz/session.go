@@ -94,6 +94,14 @@ func (b *Book) BySession(ctx context.Context, token string) (Caller, error) {
 	})
 }
 
+type unattended struct{}
+
+// Unattended marks a check that no person asked for, such as that of an open stream: it does not keep a session from
+// growing idle.
+func Unattended(ctx context.Context) context.Context {
+	return context.WithValue(ctx, unattended{}, true)
+}
+
 // SessionOf describes the session of a caller, without its token.
 func (b *Book) SessionOf(ctx context.Context, c Caller) (Session, error) {
 	if c.Session == "" {
@@ -128,6 +136,9 @@ func (b *Book) loadSession(ctx context.Context, hash string, now time.Time) (Ses
 	s := r.session(grants)
 	if !slices.Contains(s.Institutions, r.institution) {
 		return Session{}, errSession // the last role there was revoked
+	}
+	if ctx.Value(unattended{}) != nil {
+		return s, nil
 	}
 	return s, b.touch(ctx, `UPDATE sessions SET seen_at = $1 WHERE token_hash = $2 AND seen_at < $1`, hash, r.seen, now)
 }

@@ -77,10 +77,7 @@ func atOwn(s record.Scope) error {
 
 func (s *patientServer) GetPatient(ctx context.Context, req *pb.GetPatientRequest) (*pb.Patient, error) {
 	scope, id := scopeOf(ctx), record.PatientID(req.GetPatientId())
-	if err := s.reach(ctx, scope, id); err != nil {
-		return nil, err
-	}
-	p, err := s.DB.Patient(ctx, id)
+	p, err := s.DB.PatientIn(ctx, scope, id)
 	if err != nil {
 		return nil, err
 	}
@@ -111,30 +108,6 @@ func (s *patientServer) noteRead(ctx context.Context, scope record.Scope, act st
 	return s.DB.Note(ctx, record.Event{Act: act, Institution: scope.Actor.Institution, Patient: id, Kind: "patient", Object: string(id)}.By(scope))
 }
 
-// reach says NotFound of a patient that the scope does not reach, as of one that is not there: known at one of its
-// institutions by a number, an encounter or a result, or treated at the own one.
-func (s *patientServer) reach(ctx context.Context, scope record.Scope, id record.PatientID) error {
-	args := []any{string(id)}
-	at, related := scope, scope
-	at.RelatedAt, related.Institutions = "", nil
-	query := fmt.Sprintf(`SELECT COUNT(*) FROM patients p WHERE p.id = $1 AND (
-		EXISTS (SELECT 1 FROM patient_identifiers i WHERE i.patient_id = p.id AND i.system LIKE 'local:%%' AND %s) OR
-		EXISTS (SELECT 1 FROM encounters e WHERE e.patient_id = p.id AND %s) OR
-		EXISTS (SELECT 1 FROM results r WHERE r.patient_id = p.id AND %s) OR
-		EXISTS (SELECT 1 FROM cases c WHERE c.patient_id = p.id AND %s) OR %s)`,
-		s.DB.ScopeSQL(at, "substr(i.system, 7)", "p.id", &args), s.DB.ScopeSQL(at, "e.institution_id", "p.id", &args),
-		s.DB.ScopeSQL(at, "r.institution_id", "p.id", &args), s.DB.ScopeSQL(at, "c.institution_id", "p.id", &args),
-		s.DB.ScopeSQL(related, "''", "p.id", &args))
-	var n int
-	if err := s.DB.QueryRow(ctx, query, args...).Scan(&n); err != nil {
-		return fmt.Errorf("reach patient: %w", err)
-	}
-	if n == 0 {
-		return record.Errorf(record.NotFound, "patient %s", id)
-	}
-	return nil
-}
-
 var encounterClasses = words[string, pb.EncounterClass]{
 	{"AMB", pb.EncounterClass_ENCOUNTER_CLASS_AMB},
 	{"IMP", pb.EncounterClass_ENCOUNTER_CLASS_IMP},
@@ -146,11 +119,17 @@ func (s *patientServer) OpenEncounter(ctx context.Context, req *pb.OpenEncounter
 	if err := atOwn(scope); err != nil {
 		return nil, err
 	}
-	if _, err := s.DB.Patient(ctx, record.PatientID(req.GetPatientId())); err != nil {
+	// Who opens an encounter may read what others made of the patient: the own institution has registered the patient,
+	// with what the patient showed, or examined the patient.
+	known, err := s.DB.KnownAt(ctx, record.PatientID(req.GetPatientId()), scope.Actor.Institution)
+	if err != nil {
 		return nil, err
 	}
+	if !known {
+		return nil, record.Errorf(record.NotFound, "patient %s is not registered here", req.GetPatientId())
+	}
 	var e store.Encounter
-	err := s.DB.Tx(ctx, func(tx *store.Tx) (err error) {
+	err = s.DB.Tx(ctx, func(tx *store.Tx) (err error) {
 		tx.As(scope)
 		e, err = tx.OpenEncounter(ctx, store.Encounter{
 			Patient: record.PatientID(req.GetPatientId()), Institution: scope.Actor.Institution,
@@ -197,7 +176,7 @@ func (s *patientServer) CloseEncounter(ctx context.Context, req *pb.CloseEncount
 
 func (s *patientServer) ListPatientLinks(ctx context.Context, req *pb.ListPatientLinksRequest) (*pb.ListPatientLinksResponse, error) {
 	scope, id := scopeOf(ctx), record.PatientID(req.GetPatientId())
-	if err := s.reach(ctx, scope, id); err != nil {
+	if _, err := s.DB.PatientIn(ctx, scope, id); err != nil {
 		return nil, err
 	}
 	links, err := s.DB.Links(ctx, id)
@@ -213,7 +192,7 @@ func (s *patientServer) ListPatientLinks(ctx context.Context, req *pb.ListPatien
 func (s *patientServer) DecidePatientLink(ctx context.Context, req *pb.DecidePatientLinkRequest) (*pb.PatientLink, error) {
 	scope, id, other := scopeOf(ctx), record.PatientID(req.GetPatientId()), record.PatientID(req.GetOtherId())
 	for _, p := range []record.PatientID{id, other} {
-		if err := s.reach(ctx, scope, p); err != nil {
+		if _, err := s.DB.PatientIn(ctx, scope, p); err != nil {
 			return nil, err
 		}
 	}
@@ -243,7 +222,7 @@ func (s *patientServer) DecidePatientLink(ctx context.Context, req *pb.DecidePat
 func (s *patientServer) SetConsent(ctx context.Context, req *pb.SetConsentRequest) (*pb.SetConsentResponse, error) {
 	scope, id := scopeOf(ctx), record.PatientID(req.GetPatientId())
 	scope.HideWithdrawn = false // who withdrew may come back
-	if err := s.reach(ctx, scope, id); err != nil {
+	if _, err := s.DB.PatientIn(ctx, scope, id); err != nil {
 		return nil, err
 	}
 	err := s.DB.Tx(ctx, func(tx *store.Tx) error {

@@ -22,8 +22,8 @@ type BlobInfo struct {
 
 // Blobs keeps objects that never change. Missing objects are NotFound; trouble with disk or network is Unavailable.
 type Blobs interface {
-	// Put keeps what r gives under key and is durable when it returns, with the SHA-256 of what it kept. size is the
-	// length, or -1; a different length is Invalid. The same bytes under the same key again are fine, others a Conflict.
+	// Put keeps what r gives under key and is durable when it returns, with the SHA-256 of what it kept (not of a pack:
+	// its objects have their own). size is the length, or -1; a different length is Invalid. The same bytes under the same key again are fine, others a Conflict.
 	Put(ctx context.Context, key string, r io.Reader, size int64) (BlobInfo, error)
 	// Open reads an object from its beginning.
 	Open(ctx context.Context, key string) (io.ReadCloser, BlobInfo, error)

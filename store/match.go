@@ -56,6 +56,9 @@ var errNoKeys = record.Errorf(record.Precondition, "identity numbers need keys")
 func (tx *Tx) MatchPatient(ctx context.Context, d record.Demographics) (Match, error) {
 	m := matcher{tx: tx, d: d, nameKey: foldName(d.Name.Reveal())}
 	match, err := m.match(ctx)
+	if err == nil && d.Issuer != "" {
+		err = m.identify(ctx, match.Patient, systemKnown+string(d.Issuer), string(match.Patient))
+	}
 	if err != nil {
 		return Match{}, fmt.Errorf("match patient: %w", err)
 	}

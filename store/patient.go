@@ -54,6 +54,7 @@ type Link struct {
 const (
 	systemNational = "cn-id"
 	systemLocal    = "local:"
+	systemKnown    = "known:" // + institution: it registered or examined the patient; the value is the patient
 )
 
 type patientRow struct {
@@ -99,6 +100,33 @@ func (db *DB) Patient(ctx context.Context, id record.PatientID) (Patient, error)
 		}
 	}
 	return p, err
+}
+
+// PatientIn is Patient for those whom the scope reaches: known at one of its institutions, or treated at RelatedAt. All
+// others are NotFound, as if they were not there.
+func (db *DB) PatientIn(ctx context.Context, s record.Scope, id record.PatientID) (Patient, error) {
+	args := []any{string(id), systemKnown}
+	at, related := s, s
+	at.RelatedAt, related.Institutions = "", nil
+	query := fmt.Sprintf(`SELECT COUNT(*) FROM patients p WHERE p.id = $1 AND (%s OR EXISTS (
+		SELECT 1 FROM patient_identifiers i WHERE i.patient_id = p.id AND substr(i.system, 1, 6) = $2 AND %s))`,
+		db.ScopeSQL(related, "''", "p.id", &args), db.ScopeSQL(at, "substr(i.system, 7)", "p.id", &args))
+	var n int
+	if err := db.QueryRow(ctx, query, args...).Scan(&n); err != nil {
+		return Patient{}, fmt.Errorf("reach patient: %w", err)
+	}
+	if n == 0 {
+		return Patient{}, record.Errorf(record.NotFound, "patient %s", id)
+	}
+	return db.Patient(ctx, id)
+}
+
+// KnownAt reports whether the institution itself registered or examined the patient.
+func (db *DB) KnownAt(ctx context.Context, id record.PatientID, at record.InstitutionID) (bool, error) {
+	var n int
+	err := db.QueryRow(ctx, `SELECT COUNT(*) FROM patient_identifiers WHERE system = $1 AND value = $2 AND patient_id = $2`,
+		systemKnown+string(at), string(id)).Scan(&n)
+	return n > 0, err
 }
 
 // PatientQuery says which patients to find. At least one of IDNumber, LocalID, Name and BirthDate must be given.

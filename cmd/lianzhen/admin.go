@@ -70,14 +70,28 @@ func (c *fsckCmd) Run(ctx context.Context, out io.Writer) error {
 		if err != nil {
 			return err
 		}
-		if err := printJSON(out, found); err != nil {
+		var reports []string
+		signed, err := a.room.Fsck(ctx, func(id record.ReportID, why error) {
+			reports = append(reports, fmt.Sprintf("%s: %v", id, why))
+		})
+		if err != nil {
 			return err
 		}
-		if found.Damaged() {
+		if err := printJSON(out, fsckResult{found, signed, reports}); err != nil {
+			return err
+		}
+		if found.Damaged() || len(reports) > 0 {
 			return errors.New("fsck: there is damage")
 		}
 		return nil
 	})
+}
+
+// fsckResult is what both rooms found.
+type fsckResult struct {
+	Imaging        imaging.Fsck
+	Reports        int
+	DamagedReports []string
 }
 
 type reindexCmd struct{ where }
@@ -85,6 +99,11 @@ type reindexCmd struct{ where }
 // Run prints what was rebuilt.
 func (c *reindexCmd) Run(ctx context.Context, out io.Writer) error {
 	return c.with(ctx, func(a *app) error {
+		release, err := lockFolder(a.cfg.Data)
+		if err != nil {
+			return err
+		}
+		a.later(release)
 		rebuilt, err := a.imaging.Reindex(ctx, func(imaging.Rebuilt) {})
 		return errors.Join(err, printJSON(out, rebuilt))
 	})

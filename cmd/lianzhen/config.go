@@ -85,7 +85,8 @@ type config struct {
 		DueRoutine  time.Duration
 		CriticalAck time.Duration
 	}
-	Quota struct {
+	Recognition struct{ Rules string } // folder of rule packs; empty: those of the program
+	Quota       struct {
 		CallsPerSecond   int64
 		SignInsPerMinute int64
 		SearchesPerMin   int64
@@ -141,6 +142,7 @@ func (c *config) settings() []setting {
 		{"reading.due_urgent", "time for an URGENT report", &c.Reading.DueUrgent},
 		{"reading.due_routine", "time for a ROUTINE report", &c.Reading.DueRoutine},
 		{"reading.critical_ack", "an unacknowledged critical value is passed on after this", &c.Reading.CriticalAck},
+		{"recognition.rules", "folder of rule packs (YAML); empty: those of the program", &c.Recognition.Rules},
 		{"quota.calls_per_second", "of one caller", &c.Quota.CallsPerSecond},
 		{"quota.sign_ins_per_minute", "failed ones of one address", &c.Quota.SignInsPerMinute},
 		{"quota.searches_per_minute", "of one person", &c.Quota.SearchesPerMin},

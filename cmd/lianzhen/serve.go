@@ -76,6 +76,9 @@ func (a *app) close() error {
 	return errors.Join(errs...)
 }
 
+// serverSpool is the spool of the one server that may run on a data folder; commands beside it have their own.
+const serverSpool = "spool"
+
 // open makes the stores and the rooms: all that works without doors. spool names the folder of arriving objects, of
 // which one program uses one.
 func open(ctx context.Context, cfg config, spool string) (a *app, err error) {
@@ -91,6 +94,13 @@ func open(ctx context.Context, cfg config, spool string) (a *app, err error) {
 	}
 	if err := os.MkdirAll(cfg.Data, 0o700); err != nil {
 		return a, fmt.Errorf("data folder: %w", err)
+	}
+	if spool == serverSpool {
+		release, err := lockFolder(cfg.Data)
+		if err != nil {
+			return a, err
+		}
+		a.later(release)
 	}
 	if a.keys, err = store.OpenKeys(filepath.Join(cfg.Data, "keys")); err != nil {
 		return a, err
@@ -121,6 +131,18 @@ func openBlobs(cfg config) (store.Blobs, error) {
 	})
 }
 
+// loadRules reads the packs of a folder, or those that came with the program.
+func loadRules(dir string) (*recognition.Rulebook, error) {
+	if dir == "" {
+		return recognition.Default(), nil
+	}
+	rules, err := recognition.Load(os.DirFS(dir))
+	if err != nil {
+		return nil, fmt.Errorf("setting recognition.rules: %w", err)
+	}
+	return rules, nil
+}
+
 const closeFor = 30 * time.Second
 
 func (a *app) openRooms(ctx context.Context) (err error) {
@@ -130,7 +152,11 @@ func (a *app) openRooms(ctx context.Context) (err error) {
 		return err
 	}
 	a.later(func() error { a.guard.Close(); return nil })
-	a.desk = recognition.NewDesk(a.db, recognition.Default())
+	rules, err := loadRules(a.cfg.Recognition.Rules)
+	if err != nil {
+		return err
+	}
+	a.desk = recognition.NewDesk(a.db, rules)
 	r := a.cfg.Reading
 	a.room = reading.NewRoom(a.db, a.blobs, reading.Options{
 		ClaimFor: r.ClaimFor, CriticalAck: r.CriticalAck,
@@ -150,7 +176,7 @@ func (a *app) openRooms(ctx context.Context) (err error) {
 
 // build makes the whole server and opens its listeners, so that a port in use is told before anything runs.
 func build(ctx context.Context, cfg config) (a *app, err error) {
-	a, err = open(ctx, cfg, "spool")
+	a, err = open(ctx, cfg, serverSpool)
 	if err != nil {
 		return nil, err
 	}
