@@ -123,7 +123,7 @@ func (s *S3) Put(ctx context.Context, key string, r io.Reader, size int64) (Blob
 		}
 	}
 	if size < 0 || size > s3Part {
-		opts.NumThreads = 1
+		opts.NumThreads, opts.PartSize = 1, partSize(size)
 	}
 	rewind := rewinder(r)
 	for try := 1; ; try++ {
@@ -187,6 +187,15 @@ func (s *S3) put(ctx context.Context, p put) (BlobInfo, error) {
 		err = record.Errorf(record.Invalid, "blob %s: %d bytes came, %d were announced", p.key, body.n, p.size)
 	}
 	return BlobInfo{Key: p.key, Size: body.n, SHA256: body.sum(), ModifiedAt: time.Now().UTC()}, err
+}
+
+// partSize bounds what a large object costs in memory, one part, within the 10,000 parts that S3 allows.
+func partSize(size int64) uint64 {
+	const least, parts = 8 << 20, 9000
+	if size < 0 {
+		return s3Part
+	}
+	return uint64(max(least, size/parts+1))
 }
 
 func (s *S3) putOptions() minio.PutObjectOptions {
