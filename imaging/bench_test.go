@@ -52,6 +52,37 @@ func fill(b *testing.B, l *lab, from, n int) time.Duration {
 	return last / 1000
 }
 
+// ctCost indexes five studies of 200 instances, each in packs of 32 as they come from a stream, and gives the median cost of an
+// instance.
+func (l *lab) ctCost(b *testing.B, at int) time.Duration {
+	b.Helper()
+	place, err := l.siteOf(b.Context(), l.tech)
+	if err != nil {
+		b.Fatal(err)
+	}
+	var took []time.Duration
+	for k := range 5 {
+		first := synthetic(rand.New(rand.NewPCG(2, uint64(at+k))), place, 10_000_000+at+k)
+		start := time.Now()
+		var items []packed
+		for i := range 200 {
+			a := *first
+			a.scope, a.meta, a.frames = l.tech, make([]byte, 1200), []byte{framesNone}
+			a.facts.sop = dicom.UID(fmt.Sprintf("%s.%d", first.facts.sop, i))
+			a.id, a.sha256 = instanceID(place.institution, a.facts.sop), fmt.Sprintf("%064x", a.facts.sop)[:64]
+			items = append(items, packed{Item: &a, Key: "k/" + string(a.id), Length: 1})
+		}
+		for part := range slices.Chunk(items, 32) {
+			if err := errors.Join(l.commit(b.Context(), part)...); err != nil {
+				b.Fatal(err)
+			}
+		}
+		took = append(took, time.Since(start)/200)
+	}
+	slices.Sort(took)
+	return took[len(took)/2]
+}
+
 func synthetic(rnd *rand.Rand, place site, n int) *arrival {
 	name := string([]rune{surnames[rnd.IntN(len(surnames))], givens[rnd.IntN(len(givens))], givens[rnd.IntN(len(givens))]})
 	day := time.Date(2023, 1, 1, 0, 0, 0, 0, time.UTC).AddDate(0, 0, rnd.IntN(1200))
@@ -118,7 +149,8 @@ func BenchmarkIndex(b *testing.B) {
 			l := newLab(b, open(b), storetest.Dir(b))
 			for _, step := range []struct{ at, n int }{{0, 1000}, {1000, 9000}, {10_000, 90_000}} {
 				per := fill(b, l, step.at, step.n)
-				b.Logf("%s: at %d studies one more instance costs %v in the index", name, step.at+step.n, per)
+				b.Logf("%s: at %d studies one more study of one instance costs %v in the index, an instance of a CT of 200 costs %v",
+					name, step.at+step.n, per, l.ctCost(b, step.at+step.n))
 			}
 			l.latency(b, "by patient number", func(i int) StudyQuery { return StudyQuery{LocalNumber: fmt.Sprintf("P%07d", i*7919%100_000)} })
 			l.latency(b, "by month and modality", func(i int) StudyQuery {

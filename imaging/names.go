@@ -13,7 +13,7 @@ import (
 
 // Short beginnings of Latin names, and single Chinese characters, have a token of their own: they are what is typed
 // most and what matches most, and an exact token is answered in order of date without a sort.
-const shortPrefix = 6
+const shortPrefix = 5
 
 func fold(s string) string { return strings.ToLower(width.Fold.String(s)) }
 
@@ -46,7 +46,7 @@ func nameTokens(name, latin string) []string {
 	}
 	if l := fold(latin); l != "" {
 		out = append(out, latinTokens(l)...)
-		out = append(out, latinTokens(strings.ReplaceAll(l, " ", ""))...)
+		out = append(out, ranged(strings.ReplaceAll(l, " ", "")))
 	}
 	slices.Sort(out)
 	return slices.Compact(out)
