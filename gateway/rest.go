@@ -207,12 +207,18 @@ func (strictQuery) Parse(msg proto.Message, values url.Values, filter *utilities
 		if !ok || filter.HasCommonPrefix(path) {
 			return errors.New("query: unknown parameter " + printable(key))
 		}
+		if personal[path[len(path)-1]] {
+			return errors.New("query: " + printable(key) + " says who a person is and does not belong into a URL: POST the search")
+		}
 	}
 	if err := (&runtime.DefaultQueryParser{}).Parse(msg, values, filter); err != nil {
 		return errors.New("query: a parameter is repeated or has a wrong value")
 	}
 	return nil
 }
+
+// personal are the fields that no proxy, history or log should keep.
+var personal = map[string]bool{"patient_name": true, "local_patient_number": true, "identity_number": true}
 
 func fieldPath(d protoreflect.MessageDescriptor, key string) ([]string, bool) {
 	var path []string

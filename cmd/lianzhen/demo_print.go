@@ -90,11 +90,10 @@ func displayWidth(s string) int {
 func (t *demoTable) welcome(f demoFile, path string) {
 	say := func(zh, en string, args ...any) { fmt.Fprintf(t.out, t.t(zh, en)+"\n", args...) }
 	say("\n联诊演示已启动", "\nLianzhen demo is running")
-	say("  门户与接口   %s", "  portal and REST  %s", f.HTTP)
-	say("  DICOMweb     %s/dicomweb", "  DICOMweb         %s/dicomweb", f.HTTP)
-	say("  gRPC         %s", "  gRPC             %s", f.GRPC)
-	say("  DIMSE、HL7 MLLP 尚未提供", "  DIMSE and HL7 over MLLP are not served yet")
-	say("  全部账号与密钥 %s", "  all of it        %s", path)
+	say("  REST 接口      %s/api/v1(说明 %[1]s/api/openapi.json)", "  REST           %s/api/v1 (described at %[1]s/api/openapi.json)", f.HTTP)
+	say("  gRPC           %s", "  gRPC           %s", f.GRPC)
+	say("  全部账号与密钥 %s", "  logins, keys   %s", path)
+	say("  门户、DICOMweb、DIMSE、HL7 MLLP 尚未提供", "  the portal, DICOMweb, DIMSE and HL7 over MLLP are not served yet")
 	say("\n账号", "\nlogins")
 	for _, u := range f.Users {
 		fmt.Fprintf(t.out, "  %-28s %-20s %-18s %s\n", u.Login, u.Password, u.Role, u.Institution)

@@ -1519,9 +1519,9 @@ const file_lianzhen_v1_imaging_proto_rawDesc = "" +
 	"\x18ResolveQuarantineRequest\x12.\n" +
 	"\rquarantine_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\fquarantineId\x12\x1e\n" +
 	"\x04note\x18\x02 \x01(\tB\n" +
-	"\xbaH\ar\x05\x10\x01\x18\xe8\aR\x04note2\xbf\b\n" +
-	"\x0eImagingService\x12w\n" +
-	"\rSearchStudies\x12!.lianzhen.v1.SearchStudiesRequest\x1a\".lianzhen.v1.SearchStudiesResponse\"\x1f\x82\xd3\xe4\x93\x02\x19\x12\x17/api/v1/imaging/studies\x12h\n" +
+	"\xbaH\ar\x05\x10\x01\x18\xe8\aR\x04note2\xe5\b\n" +
+	"\x0eImagingService\x12\x9c\x01\n" +
+	"\rSearchStudies\x12!.lianzhen.v1.SearchStudiesRequest\x1a\".lianzhen.v1.SearchStudiesResponse\"D\x82\xd3\xe4\x93\x02>Z#:\x01*\"\x1e/api/v1/imaging/studies:search\x12\x17/api/v1/imaging/studies\x12h\n" +
 	"\bGetStudy\x12\x1c.lianzhen.v1.GetStudyRequest\x1a\x12.lianzhen.v1.Study\"*\x82\xd3\xe4\x93\x02$\x12\"/api/v1/imaging/studies/{study_id}\x12\x80\x01\n" +
 	"\n" +
 	"ListSeries\x12\x1e.lianzhen.v1.ListSeriesRequest\x1a\x1f.lianzhen.v1.ListSeriesResponse\"1\x82\xd3\xe4\x93\x02+\x12)/api/v1/imaging/studies/{study_id}/series\x12\x8c\x01\n" +

@@ -70,6 +70,33 @@ func local_request_ImagingService_SearchStudies_0(ctx context.Context, marshaler
 	return msg, metadata, err
 }
 
+func request_ImagingService_SearchStudies_1(ctx context.Context, marshaler runtime.Marshaler, client ImagingServiceClient, req *http.Request, pathParams map[string]string) (proto.Message, runtime.ServerMetadata, error) {
+	var (
+		protoReq SearchStudiesRequest
+		metadata runtime.ServerMetadata
+	)
+	if err := marshaler.NewDecoder(req.Body).Decode(&protoReq); err != nil && !errors.Is(err, io.EOF) {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "%v", err)
+	}
+	if req.Body != nil {
+		_, _ = io.Copy(io.Discard, req.Body)
+	}
+	msg, err := client.SearchStudies(ctx, &protoReq, grpc.Header(&metadata.HeaderMD), grpc.Trailer(&metadata.TrailerMD))
+	return msg, metadata, err
+}
+
+func local_request_ImagingService_SearchStudies_1(ctx context.Context, marshaler runtime.Marshaler, server ImagingServiceServer, req *http.Request, pathParams map[string]string) (proto.Message, runtime.ServerMetadata, error) {
+	var (
+		protoReq SearchStudiesRequest
+		metadata runtime.ServerMetadata
+	)
+	if err := marshaler.NewDecoder(req.Body).Decode(&protoReq); err != nil && !errors.Is(err, io.EOF) {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "%v", err)
+	}
+	msg, err := server.SearchStudies(ctx, &protoReq)
+	return msg, metadata, err
+}
+
 func request_ImagingService_GetStudy_0(ctx context.Context, marshaler runtime.Marshaler, client ImagingServiceClient, req *http.Request, pathParams map[string]string) (proto.Message, runtime.ServerMetadata, error) {
 	var (
 		protoReq GetStudyRequest
@@ -346,6 +373,26 @@ func RegisterImagingServiceHandlerServer(ctx context.Context, mux *runtime.Serve
 		}
 		forward_ImagingService_SearchStudies_0(annotatedContext, mux, outboundMarshaler, w, req, resp, mux.GetForwardResponseOptions()...)
 	})
+	mux.Handle(http.MethodPost, pattern_ImagingService_SearchStudies_1, func(w http.ResponseWriter, req *http.Request, pathParams map[string]string) {
+		ctx, cancel := context.WithCancel(req.Context())
+		defer cancel()
+		var stream runtime.ServerTransportStream
+		ctx = grpc.NewContextWithServerTransportStream(ctx, &stream)
+		inboundMarshaler, outboundMarshaler := runtime.MarshalerForRequest(mux, req)
+		annotatedContext, err := runtime.AnnotateIncomingContext(ctx, mux, req, "/lianzhen.v1.ImagingService/SearchStudies", runtime.WithHTTPPathPattern("/api/v1/imaging/studies:search"))
+		if err != nil {
+			runtime.HTTPError(ctx, mux, outboundMarshaler, w, req, err)
+			return
+		}
+		resp, md, err := local_request_ImagingService_SearchStudies_1(annotatedContext, inboundMarshaler, server, req, pathParams)
+		md.HeaderMD, md.TrailerMD = metadata.Join(md.HeaderMD, stream.Header()), metadata.Join(md.TrailerMD, stream.Trailer())
+		annotatedContext = runtime.NewServerMetadataContext(annotatedContext, md)
+		if err != nil {
+			runtime.HTTPError(annotatedContext, mux, outboundMarshaler, w, req, err)
+			return
+		}
+		forward_ImagingService_SearchStudies_1(annotatedContext, mux, outboundMarshaler, w, req, resp, mux.GetForwardResponseOptions()...)
+	})
 	mux.Handle(http.MethodGet, pattern_ImagingService_GetStudy_0, func(w http.ResponseWriter, req *http.Request, pathParams map[string]string) {
 		ctx, cancel := context.WithCancel(req.Context())
 		defer cancel()
@@ -523,6 +570,23 @@ func RegisterImagingServiceHandlerClient(ctx context.Context, mux *runtime.Serve
 		}
 		forward_ImagingService_SearchStudies_0(annotatedContext, mux, outboundMarshaler, w, req, resp, mux.GetForwardResponseOptions()...)
 	})
+	mux.Handle(http.MethodPost, pattern_ImagingService_SearchStudies_1, func(w http.ResponseWriter, req *http.Request, pathParams map[string]string) {
+		ctx, cancel := context.WithCancel(req.Context())
+		defer cancel()
+		inboundMarshaler, outboundMarshaler := runtime.MarshalerForRequest(mux, req)
+		annotatedContext, err := runtime.AnnotateContext(ctx, mux, req, "/lianzhen.v1.ImagingService/SearchStudies", runtime.WithHTTPPathPattern("/api/v1/imaging/studies:search"))
+		if err != nil {
+			runtime.HTTPError(ctx, mux, outboundMarshaler, w, req, err)
+			return
+		}
+		resp, md, err := request_ImagingService_SearchStudies_1(annotatedContext, inboundMarshaler, client, req, pathParams)
+		annotatedContext = runtime.NewServerMetadataContext(annotatedContext, md)
+		if err != nil {
+			runtime.HTTPError(annotatedContext, mux, outboundMarshaler, w, req, err)
+			return
+		}
+		forward_ImagingService_SearchStudies_1(annotatedContext, mux, outboundMarshaler, w, req, resp, mux.GetForwardResponseOptions()...)
+	})
 	mux.Handle(http.MethodGet, pattern_ImagingService_GetStudy_0, func(w http.ResponseWriter, req *http.Request, pathParams map[string]string) {
 		ctx, cancel := context.WithCancel(req.Context())
 		defer cancel()
@@ -630,6 +694,7 @@ func RegisterImagingServiceHandlerClient(ctx context.Context, mux *runtime.Serve
 
 var (
 	pattern_ImagingService_SearchStudies_0       = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2, 2, 3}, []string{"api", "v1", "imaging", "studies"}, ""))
+	pattern_ImagingService_SearchStudies_1       = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2, 2, 3}, []string{"api", "v1", "imaging", "studies"}, "search"))
 	pattern_ImagingService_GetStudy_0            = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2, 2, 3, 1, 0, 4, 1, 5, 4}, []string{"api", "v1", "imaging", "studies", "study_id"}, ""))
 	pattern_ImagingService_ListSeries_0          = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2, 2, 3, 1, 0, 4, 1, 5, 4, 2, 5}, []string{"api", "v1", "imaging", "studies", "study_id", "series"}, ""))
 	pattern_ImagingService_ListInstances_0       = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2, 2, 3, 1, 0, 4, 1, 5, 4, 2, 5}, []string{"api", "v1", "imaging", "studies", "study_id", "instances"}, ""))
@@ -640,6 +705,7 @@ var (
 
 var (
 	forward_ImagingService_SearchStudies_0       = runtime.ForwardResponseMessage
+	forward_ImagingService_SearchStudies_1       = runtime.ForwardResponseMessage
 	forward_ImagingService_GetStudy_0            = runtime.ForwardResponseMessage
 	forward_ImagingService_ListSeries_0          = runtime.ForwardResponseMessage
 	forward_ImagingService_ListInstances_0       = runtime.ForwardResponseMessage

@@ -39,6 +39,7 @@ const (
 //
 // ImagingService answers what DICOMweb's QIDO-RS and WADO-RS answer, for programs that speak gRPC or JSON.
 type ImagingServiceClient interface {
+	// Names and patient numbers go into the body of the POST, never into a URL.
 	SearchStudies(ctx context.Context, in *SearchStudiesRequest, opts ...grpc.CallOption) (*SearchStudiesResponse, error)
 	GetStudy(ctx context.Context, in *GetStudyRequest, opts ...grpc.CallOption) (*Study, error)
 	ListSeries(ctx context.Context, in *ListSeriesRequest, opts ...grpc.CallOption) (*ListSeriesResponse, error)
@@ -176,6 +177,7 @@ func (c *imagingServiceClient) ResolveQuarantine(ctx context.Context, in *Resolv
 //
 // ImagingService answers what DICOMweb's QIDO-RS and WADO-RS answer, for programs that speak gRPC or JSON.
 type ImagingServiceServer interface {
+	// Names and patient numbers go into the body of the POST, never into a URL.
 	SearchStudies(context.Context, *SearchStudiesRequest) (*SearchStudiesResponse, error)
 	GetStudy(context.Context, *GetStudyRequest) (*Study, error)
 	ListSeries(context.Context, *ListSeriesRequest) (*ListSeriesResponse, error)

@@ -2585,9 +2585,9 @@ const file_lianzhen_v1_reading_proto_rawDesc = "" +
 	"\x13CASE_STATE_RETURNED\x10\x04\x12\x15\n" +
 	"\x11CASE_STATE_SIGNED\x10\x05\x12\x17\n" +
 	"\x13CASE_STATE_AMENDING\x10\x06\x12\x18\n" +
-	"\x14CASE_STATE_WITHDRAWN\x10\a2\xbf\x13\n" +
-	"\x0eReadingService\x12i\n" +
-	"\tListCases\x12\x1d.lianzhen.v1.ListCasesRequest\x1a\x1e.lianzhen.v1.ListCasesResponse\"\x1d\x82\xd3\xe4\x93\x02\x17\x12\x15/api/v1/reading/cases\x12b\n" +
+	"\x14CASE_STATE_WITHDRAWN\x10\a2\xe3\x13\n" +
+	"\x0eReadingService\x12\x8c\x01\n" +
+	"\tListCases\x12\x1d.lianzhen.v1.ListCasesRequest\x1a\x1e.lianzhen.v1.ListCasesResponse\"@\x82\xd3\xe4\x93\x02:Z!:\x01*\"\x1c/api/v1/reading/cases:search\x12\x15/api/v1/reading/cases\x12b\n" +
 	"\aGetCase\x12\x1b.lianzhen.v1.GetCaseRequest\x1a\x11.lianzhen.v1.Case\"'\x82\xd3\xe4\x93\x02!\x12\x1f/api/v1/reading/cases/{case_id}\x12l\n" +
 	"\n" +
 	"WatchCases\x12\x1e.lianzhen.v1.WatchCasesRequest\x1a\x17.lianzhen.v1.CaseChange\"#\x82\xd3\xe4\x93\x02\x1d\x12\x1b/api/v1/reading/cases:watch0\x01\x12o\n" +

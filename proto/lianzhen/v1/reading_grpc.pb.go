@@ -49,6 +49,7 @@ const (
 //
 // ReadingService is the same for all four centres.
 type ReadingServiceClient interface {
+	// A name goes into the body of the POST, never into a URL.
 	ListCases(ctx context.Context, in *ListCasesRequest, opts ...grpc.CallOption) (*ListCasesResponse, error)
 	GetCase(ctx context.Context, in *GetCaseRequest, opts ...grpc.CallOption) (*Case, error)
 	// Changes of the worklist as they happen.
@@ -312,6 +313,7 @@ func (c *readingServiceClient) ListResultChanges(ctx context.Context, in *ListRe
 //
 // ReadingService is the same for all four centres.
 type ReadingServiceServer interface {
+	// A name goes into the body of the POST, never into a URL.
 	ListCases(context.Context, *ListCasesRequest) (*ListCasesResponse, error)
 	GetCase(context.Context, *GetCaseRequest) (*Case, error)
 	// Changes of the worklist as they happen.
