@@ -161,6 +161,8 @@ func (s *Server) grpcOptions(private bool) []grpc.ServerOption {
 func publicLimits(t *tls.Config) []grpc.ServerOption {
 	opts := []grpc.ServerOption{
 		grpc.MaxConcurrentStreams(maxStreams),
+		grpc.InitialWindowSize(1 << 20), grpc.InitialConnWindowSize(4 << 20), // fixed: an estimate has to grow first
+		grpc.ReadBufferSize(128 << 10),
 		grpc.ConnectionTimeout(10 * time.Second),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 10 * time.Second, PermitWithoutStream: true}),
 		grpc.KeepaliveParams(keepalive.ServerParameters{

@@ -484,11 +484,6 @@ func TestAFullDiskIsUnavailableAndHarmsNothing(t *testing.T) {
 	if len(acked) == 0 || failures[codes.Unavailable] == 0 || len(failures) != 1 {
 		t.Fatalf("%d kept, refused %v", len(acked), failures)
 	}
-	for _, o := range objects {
-		if id, ok := acked[sum(o)]; ok && !bytes.Equal(c.fetch(t, id), o) {
-			t.Fatalf("instance %s is not what was acknowledged", id)
-		}
-	}
 	s.kill()
 	if out, err := exec.Command("mount", "-o", "remount,size=128m", data).CombinedOutput(); err != nil {
 		t.Fatalf("%s", out)
@@ -497,6 +492,12 @@ func TestAFullDiskIsUnavailableAndHarmsNothing(t *testing.T) {
 	c = dial(t, s.grpc, key)
 	if out, code := s.admin(t, "fsck"); code != 0 {
 		t.Fatalf("fsck: exit %d\n%s", code, out)
+	}
+	// Not before: without room for its event nothing is read either.
+	for _, o := range objects {
+		if id, ok := acked[sum(o)]; ok && !bytes.Equal(c.fetch(t, id), o) {
+			t.Fatalf("instance %s is not what was acknowledged", id)
+		}
 	}
 	if err := c.send(t.Context(), objects, func([]byte, *pb.UploadStored) {}, nil); err != nil || c.kept(t, objects) != len(objects) {
 		t.Fatalf("with room again: %v", err)
