@@ -53,7 +53,7 @@ func TestEverythingArrivesOnce(t *testing.T) {
 
 func TestSecondRunSendsNothing(t *testing.T) {
 	c := newCentre()
-	cfg, dir := config(t, c.serve(t)), t.TempDir()
+	cfg, dir := config(t, c.serve(t)), filepath.Join(t.TempDir(), "zhao-xiaoming")
 	cfg.NoFinish = true
 	study(t, dir, small(1, 12))
 	send(t, cfg, dir)
