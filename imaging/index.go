@@ -69,7 +69,7 @@ func (c *Centre) index(ctx context.Context, tx *store.Tx, items []packed, errs [
 	if err != nil {
 		return err
 	}
-	added := 0
+	var added []packed
 	for i, p := range items {
 		a := p.Item
 		a.already = false
@@ -80,25 +80,22 @@ func (c *Centre) index(ctx context.Context, tx *store.Tx, items []packed, errs [
 		if errs[i] = st.takes(a); errs[i] != nil {
 			continue
 		}
-		if err := addInstance(ctx, tx, st, p); err != nil {
-			return err
-		}
 		have[a.id] = a.sha256
 		st.add(a)
-		added++
+		added = append(added, p)
 	}
-	if added == 0 {
+	if len(added) == 0 {
 		if st.fresh {
 			return record.Errorf(record.Conflict, "no object of the study could be taken")
 		}
 		return nil
 	}
-	if err := st.save(ctx, tx); err != nil {
+	if err := st.addAll(ctx, tx, added); err != nil {
 		return err
 	}
 	tx.Emit(record.Event{
 		Act: "study.received", Institution: st.institution, Patient: st.patient, Kind: "study", Object: string(st.id),
-		Outcome: record.Success, Detail: map[string]string{"instances": fmt.Sprint(added)},
+		Outcome: record.Success, Detail: map[string]string{"instances": fmt.Sprint(len(added))},
 	}.By(first.scope))
 	return nil
 }
@@ -149,10 +146,6 @@ type openStudyRow struct {
 	newModality []string
 }
 
-const seriesSQL = `INSERT INTO series (id, study_id, series_uid, modality, number, description, body_part, instance_count)
-	VALUES ($1,$2,$3,$4,$5,$6,$7,1) ON CONFLICT (id) DO UPDATE SET instance_count = series.instance_count + 1
-	RETURNING instance_count`
-
 // openStudy reads the study's row, or makes it with its patient.
 func (c *Centre) openStudy(ctx context.Context, tx *store.Tx, a *arrival) (*openStudyRow, error) {
 	st := &openStudyRow{id: a.study, institution: a.site.institution}
@@ -184,22 +177,9 @@ func (c *Centre) openStudy(ctx context.Context, tx *store.Tx, a *arrival) (*open
 	if err != nil {
 		return nil, err
 	}
-	return st, addNames(ctx, tx, st, nameTokens(name, latin))
-}
-
-// addNames writes the tokens in one statement: one by one they would cost more than the rest of a study.
-func addNames(ctx context.Context, tx *store.Tx, st *openStudyRow, tokens []string) error {
-	if len(tokens) == 0 {
-		return nil
-	}
-	args := []any{st.date, string(st.id)}
-	rows := make([]string, len(tokens))
-	for i, t := range tokens {
-		args = append(args, t)
-		rows[i] = fmt.Sprintf("($%d,$1,$2)", i+3)
-	}
-	_, err := tx.Exec(ctx, `INSERT INTO study_names (token, study_date, study_id) VALUES `+strings.Join(rows, ","), args...)
-	return err
+	return st, insertRows(ctx, tx, `INSERT INTO study_names (token, study_date, study_id)`, nameTokens(name, latin), func(token string) []any {
+		return []any{token, st.date, string(st.id)}
+	})
 }
 
 // takes refuses an object of another patient under the same study: one of the two is wrong, and a person must say which.
@@ -210,27 +190,86 @@ func (st *openStudyRow) takes(a *arrival) error {
 	return nil
 }
 
-func addInstance(ctx context.Context, tx *store.Tx, st *openStudyRow, p packed) error {
-	a, f := p.Item, p.Item.facts
-	series := seriesID(st.id, f.series)
-	var inSeries int
-	if err := tx.QueryRow(ctx, seriesSQL, string(series), string(st.id), string(f.series), f.modality, f.seriesNumber,
-		f.seriesDescription, f.bodyPart).Scan(&inSeries); err != nil {
+// addAll writes the rows of new objects, many in a statement: what a statement costs is paid once for a pack.
+func (st *openStudyRow) addAll(ctx context.Context, tx *store.Tx, added []packed) error {
+	if err := st.addSeries(ctx, tx, added); err != nil {
 		return err
 	}
-	if inSeries == 1 {
-		st.newSeries++
-	}
-	_, err := tx.Exec(ctx, `INSERT INTO instances (id, study_id, series_id, institution_id, patient_id, sop_uid, sop_class, transfer_syntax,
-		number, pixel_rows, pixel_cols, frames, blob_key, blob_offset, size, sha256, received_at)
-		VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14,$15,$16,$17)`,
-		string(a.id), string(st.id), string(series), string(st.institution), string(st.patient), string(f.sop), string(f.sopClass),
-		string(f.syntax), f.number, f.rows, f.cols, f.frames, p.Key, p.Offset, a.size, a.sha256, record.Micros(a.at(tx)))
+	now := record.Micros(tx.Now())
+	err := insertRows(ctx, tx, `INSERT INTO instances (id, study_id, series_id, institution_id, patient_id, sop_uid, sop_class,
+		transfer_syntax, number, pixel_rows, pixel_cols, frames, blob_key, blob_offset, size, sha256, received_at)`, added,
+		func(p packed) []any {
+			a, f, at := p.Item, p.Item.facts, now
+			if !a.receivedAt.IsZero() {
+				at = record.Micros(a.receivedAt)
+			}
+			return []any{
+				string(a.id), string(st.id), string(seriesID(st.id, f.series)), string(st.institution), string(st.patient),
+				string(f.sop), string(f.sopClass), string(f.syntax), f.number, f.rows, f.cols, f.frames, p.Key, p.Offset, a.size,
+				a.sha256, at,
+			}
+		})
 	if err != nil {
 		return err
 	}
-	_, err = tx.Exec(ctx, `INSERT INTO instance_metadata (instance_id, json_gz, frames) VALUES ($1,$2,$3)`, string(a.id), a.meta, a.frames)
-	return err
+	err = insertRows(ctx, tx, `INSERT INTO instance_metadata (instance_id, json_gz, frames)`, added, func(p packed) []any {
+		return []any{string(p.Item.id), p.Item.meta, p.Item.frames}
+	})
+	if err != nil {
+		return err
+	}
+	return st.save(ctx, tx)
+}
+
+// addSeries makes the series that are new and counts the new objects of each.
+func (st *openStudyRow) addSeries(ctx context.Context, tx *store.Tx, added []packed) error {
+	counts := map[SeriesID]int{}
+	for _, p := range added {
+		counts[seriesID(st.id, p.Item.facts.series)]++
+	}
+	for _, p := range added {
+		f := p.Item.facts
+		id := seriesID(st.id, f.series)
+		n, todo := counts[id]
+		if !todo {
+			continue
+		}
+		delete(counts, id)
+		var now int
+		err := tx.QueryRow(ctx, `INSERT INTO series (id, study_id, series_uid, modality, number, description, body_part, instance_count)
+			VALUES ($1,$2,$3,$4,$5,$6,$7,$8) ON CONFLICT (id) DO UPDATE SET instance_count = series.instance_count + $8
+			RETURNING instance_count`, string(id), string(st.id), string(f.series), f.modality, f.seriesNumber, f.seriesDescription,
+			f.bodyPart, n).Scan(&now)
+		if err != nil {
+			return err
+		}
+		if now == n {
+			st.newSeries++
+		}
+	}
+	return nil
+}
+
+// insertRows writes rows of one shape, some dozens in a statement.
+func insertRows[T any](ctx context.Context, tx *store.Tx, insert string, all []T, row func(T) []any) error {
+	const atOnce = 50
+	for part := range slices.Chunk(all, atOnce) {
+		var args []any
+		rows := make([]string, len(part))
+		for i, one := range part {
+			values := row(one)
+			marks := make([]string, len(values))
+			for k := range values {
+				marks[k] = fmt.Sprintf("$%d", len(args)+k+1)
+			}
+			rows[i] = "(" + strings.Join(marks, ",") + ")"
+			args = append(args, values...)
+		}
+		if _, err := tx.Exec(ctx, insert+" VALUES "+strings.Join(rows, ","), args...); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // at is when the object came.
