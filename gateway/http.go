@@ -45,6 +45,7 @@ func (s *Server) routes() []route {
 		{"POST /api/v1/imaging/instances", rule{kind: "imaging", act: "write"}, s.putInstance},
 		{"GET /api/v1/imaging/instances/{id}/file", rule{kind: "imaging", act: "read"}, s.getInstanceFile},
 		{"GET /api/v1/imaging/studies/{id}/file", rule{kind: "imaging", act: "read"}, s.getStudyFile},
+		{"GET /api/v1/imaging/quarantine/{id}/file", rule{kind: "imaging", act: "resolve"}, s.getQuarantineFile},
 	}
 }
 

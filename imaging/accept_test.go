@@ -92,6 +92,16 @@ func TestTheSameBytesTwiceAreASuccessAndOtherBytesAConflict(t *testing.T) {
 		if !bytes.Equal(l.fetch(t, l.tech, first.Instance), b) {
 			t.Fatal("the first version changed")
 		}
+		if _, _, err := l.FetchQuarantined(t.Context(), l.other, held[0].ID); record.KindOf(err) != record.NotFound {
+			t.Fatalf("another institution reads it: %v", err)
+		}
+		_, r, err := l.FetchQuarantined(t.Context(), l.tech, held[0].ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := io.ReadAll(r); err != nil || !bytes.Equal(got, changed) {
+			t.Fatalf("quarantined bytes differ, %v", err)
+		}
 		if _, err := l.ResolveQuarantine(t.Context(), l.other, held[0].ID, "x"); record.KindOf(err) != record.NotFound {
 			t.Fatalf("another institution resolved it: %v", err)
 		}

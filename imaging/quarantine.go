@@ -4,8 +4,11 @@ package imaging
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
+	"io"
+	"strings"
 
 	"github.com/lianzhen/lianzhen/record"
 	"github.com/lianzhen/lianzhen/store"
@@ -82,6 +85,13 @@ func (c *Centre) quarantine(ctx context.Context, s record.Scope, place site, par
 	return QuarantineID(id), err
 }
 
+const quarantineColumns = "id, institution_id, reason, sop_uid, instance_id, size, sha256, received_at, resolution, resolved_by"
+
+func scanQuarantined(scan func(...any) error) (q Quarantined, err error) {
+	err = scan(&q.ID, &q.Institution, &q.Reason, &q.SOPUID, &q.Instance, &q.Size, &q.SHA256, &q.ReceivedAt, &q.Resolution, &q.ResolvedBy)
+	return q, err
+}
+
 // Quarantine lists what waits for a person, oldest first, after the given id.
 func (c *Centre) Quarantine(ctx context.Context, s record.Scope, after QuarantineID, limit int, resolved bool) ([]Quarantined, error) {
 	args := []any{string(after)}
@@ -90,21 +100,46 @@ func (c *Centre) Quarantine(ctx context.Context, s record.Scope, after Quarantin
 		where += " AND resolved_at = 0"
 	}
 	args = append(args, limit)
-	rows, err := c.db.Query(ctx, fmt.Sprintf(`SELECT id, institution_id, reason, sop_uid, instance_id, size, sha256, received_at, resolution, resolved_by
-		FROM quarantine WHERE %s ORDER BY id LIMIT $%d`, where, len(args)), args...)
+	rows, err := c.db.Query(ctx, fmt.Sprintf(`SELECT %s FROM quarantine WHERE %s ORDER BY id LIMIT $%d`, quarantineColumns, where, len(args)), args...)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { _ = rows.Close() }()
 	var out []Quarantined
 	for rows.Next() {
-		var q Quarantined
-		if err := rows.Scan(&q.ID, &q.Institution, &q.Reason, &q.SOPUID, &q.Instance, &q.Size, &q.SHA256, &q.ReceivedAt, &q.Resolution, &q.ResolvedBy); err != nil {
+		q, err := scanQuarantined(rows.Scan)
+		if err != nil {
 			return nil, err
 		}
 		out = append(out, q)
 	}
 	return out, rows.Err()
+}
+
+// FetchQuarantined opens the bytes of a refused object as they came. They may be anything: never show them as a page.
+func (c *Centre) FetchQuarantined(ctx context.Context, s record.Scope, id QuarantineID) (Quarantined, io.ReadCloser, error) {
+	args := []any{string(id)}
+	var key string
+	var offset int64
+	where := "id = $1 AND " + c.db.ScopeSQL(s, "institution_id", "", &args)
+	q, err := scanQuarantined(func(to ...any) error {
+		return c.db.QueryRow(ctx, `SELECT `+quarantineColumns+`, blob_key, blob_offset FROM quarantine WHERE `+where, args...).
+			Scan(append(to, &key, &offset)...)
+	})
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		return q, nil, record.Errorf(record.NotFound, "no quarantined object %s", id)
+	case err != nil:
+		return q, nil, err
+	case key == "":
+		return q, nil, record.Errorf(record.NotFound, "the bytes of %s were too many to keep", id)
+	}
+	err = c.reads.note(ctx, s, record.Event{Act: "quarantine.read", Institution: q.Institution, Kind: "quarantine", Object: string(id)})
+	if err != nil || q.Size == 0 {
+		return q, io.NopCloser(strings.NewReader("")), err
+	}
+	r, err := c.blobs.Range(ctx, key, offset, q.Size)
+	return q, r, err
 }
 
 // ResolveQuarantine notes what a person decided. The bytes stay.
@@ -126,8 +161,5 @@ func (c *Centre) ResolveQuarantine(ctx context.Context, s record.Scope, id Quara
 	if err != nil {
 		return Quarantined{}, err
 	}
-	var q Quarantined
-	err = c.db.QueryRow(ctx, `SELECT id, institution_id, reason, sop_uid, instance_id, size, sha256, received_at, resolution, resolved_by
-		FROM quarantine WHERE id = $1`, string(id)).Scan(&q.ID, &q.Institution, &q.Reason, &q.SOPUID, &q.Instance, &q.Size, &q.SHA256, &q.ReceivedAt, &q.Resolution, &q.ResolvedBy)
-	return q, err
+	return scanQuarantined(c.db.QueryRow(ctx, `SELECT `+quarantineColumns+` FROM quarantine WHERE id = $1`, string(id)).Scan)
 }
