@@ -255,12 +255,28 @@ func (tx *Tx) DecideLink(ctx context.Context, patient, other record.PatientID, s
 		if err := tx.setPerson(ctx, id); err != nil {
 			return fmt.Errorf("decide link: %w", err)
 		}
+		confirmed, err := tx.confirm(ctx, id)
+		if err != nil {
+			return fmt.Errorf("decide link: %w", err)
+		}
 		tx.Emit(record.Event{
 			Act: "patient.link_decided", Kind: "patient", Object: string(id), Patient: id,
-			Detail: map[string]string{"state": string(state), "by": string(by)},
+			Detail: map[string]string{"state": string(state), "by": string(by), "results_confirmed": fmt.Sprint(confirmed)},
 		})
 	}
 	return nil
+}
+
+// confirm makes results certain whose patient has an identifier and no question left: a person has said who it is.
+func (tx *Tx) confirm(ctx context.Context, id record.PatientID) (int64, error) {
+	res, err := tx.Exec(ctx, `UPDATE results SET grade = 'certain' WHERE patient_id = $1 AND grade = 'probable'
+		AND EXISTS (SELECT 1 FROM patient_identifiers i WHERE i.patient_id = $1 AND substr(i.system, 1, 6) <> $2)
+		AND NOT EXISTS (SELECT 1 FROM patient_links l WHERE l.state = 'open' AND (l.patient_id = $1 OR l.other_id = $1))`,
+		string(id), systemKnown)
+	if err != nil {
+		return 0, err
+	}
+	return res.RowsAffected()
 }
 
 // setPerson gives all patients that are the same as id, directly or through others, the smallest of their ids as person.

@@ -467,3 +467,37 @@ func TestABorrowedCardNeverMakesTwoPeopleOne(t *testing.T) {
 		}
 	})
 }
+
+func TestADecisionOfAPersonMakesOlderResultsCertain(t *testing.T) {
+	storetest.EachDB(t, func(t *testing.T, db *store.DB) {
+		storetest.County(t, db)
+		owner := match(t, db, person("minqin-suwu", "A1", "王小明", "19800101", record.Male))
+		reused := match(t, db, person("minqin-suwu", "A1", "李建国", "19700101", record.Male))
+		if reused.Grade != record.Probable {
+			t.Fatalf("%+v", reused)
+		}
+		r := record.Result{ID: "R1", Status: record.Final, Exam: record.Exam{
+			ID: "E1", Kind: record.Imaging, Centre: "minqin-imaging", Institution: storetest.Suwu, Patient: reused.Patient,
+			Grade: reused.Grade, Modality: "CT", PerformedAt: db.Now(), ReceivedAt: db.Now(),
+		}}
+		put := func() {
+			must(t, db.Tx(t.Context(), func(tx *store.Tx) error { return tx.PutResult(t.Context(), r) }))
+		}
+		grade := func() record.Grade {
+			all, err := db.ResultsOf(t.Context(), record.Scope{All: true}, reused.Patient, time.Time{})
+			must(t, err)
+			return all[0].Exam.Grade
+		}
+		put()
+		if g := grade(); g != record.Probable {
+			t.Fatalf("before the decision %s", g)
+		}
+		must(t, db.Tx(t.Context(), func(tx *store.Tx) error {
+			return tx.DecideLink(t.Context(), reused.Patient, owner.Patient, store.LinkDifferent, "registrar")
+		}))
+		put() // an amendment still carries the grade of its day
+		if g := grade(); g != record.Certain {
+			t.Fatalf("after the decision %s", g)
+		}
+	})
+}

@@ -40,7 +40,8 @@ func (tx *Tx) PutResult(ctx context.Context, r record.Result) error {
 	e := r.Exam
 	_, err := tx.Exec(ctx, `INSERT INTO results (`+resultColumns+`)
 		VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14,$15,$16,$17,$18,$19,$20,$21)
-		ON CONFLICT (exam_id) DO UPDATE SET patient_id = excluded.patient_id, grade = excluded.grade,
+		ON CONFLICT (exam_id) DO UPDATE SET patient_id = excluded.patient_id,
+		grade = CASE WHEN results.patient_id = excluded.patient_id AND results.grade = 'certain' THEN results.grade ELSE excluded.grade END,
 		modality = excluded.modality, body_part = excluded.body_part, procedure_code = excluded.procedure_code,
 		accession = excluded.accession, title = excluded.title, priority = excluded.priority,
 		performed_at = excluded.performed_at, received_at = excluded.received_at, complete = excluded.complete,
