@@ -5,7 +5,6 @@ package authz
 import (
 	"context"
 	"crypto/sha256"
-	"database/sql"
 	"encoding/hex"
 	"strings"
 	"sync"
@@ -120,30 +119,6 @@ func checkName(name string, most int) error {
 		return record.Errorf(record.Invalid, "name: want one line of 1 to %d characters", most)
 	}
 	return nil
-}
-
-// querier reads, inside a transaction or outside.
-type querier interface {
-	Query(ctx context.Context, query string, args ...any) (*sql.Rows, error)
-	QueryRow(ctx context.Context, query string, args ...any) *store.Row
-}
-
-// collect reads all rows of a query.
-func collect[T any](ctx context.Context, q querier, query string, args []any, fields func(*T) []any) ([]T, error) {
-	rows, err := q.Query(ctx, query, args...)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = rows.Close() }()
-	var out []T
-	for rows.Next() {
-		var t T
-		if err := rows.Scan(fields(&t)...); err != nil {
-			return nil, err
-		}
-		out = append(out, t)
-	}
-	return out, rows.Err()
 }
 
 // pageOf bounds a page as store does.

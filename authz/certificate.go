@@ -138,7 +138,7 @@ func (b *Book) ListCertificates(ctx context.Context, s record.Scope, institution
 	list []Certificate, next string, err error,
 ) {
 	where, args := within(s, institution, p)
-	rows, err := collect(ctx, b.db, `SELECT `+certificateColumns+` FROM certificates WHERE fingerprint > $1 AND `+where, args, (*certificateRow).fields)
+	rows, err := store.List(ctx, b.db, `SELECT `+certificateColumns+` FROM certificates WHERE fingerprint > $1 AND `+where, args, (*certificateRow).fields)
 	for i := range rows {
 		list = append(list, rows[i].certificate())
 	}

@@ -161,7 +161,7 @@ func (b *Book) ListDevices(ctx context.Context, s record.Scope, institution reco
 	list []Device, next string, err error,
 ) {
 	where, args := within(s, institution, p)
-	rows, err := collect(ctx, b.db, `SELECT `+deviceColumns+` FROM devices WHERE id > $1 AND `+where, args, (*deviceRow).fields)
+	rows, err := store.List(ctx, b.db, `SELECT `+deviceColumns+` FROM devices WHERE id > $1 AND `+where, args, (*deviceRow).fields)
 	for i := range rows {
 		list = append(list, rows[i].device())
 	}

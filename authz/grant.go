@@ -113,8 +113,8 @@ func keepsAdmin(ctx context.Context, tx *store.Tx, lost []Grant) error {
 }
 
 // grantsOf are all roles of a user, by institution.
-func grantsOf(ctx context.Context, q querier, id record.UserID) ([]Grant, error) {
-	return collect(ctx, q, `SELECT role, institution_id FROM user_roles WHERE user_id = $1 ORDER BY institution_id, role`,
+func grantsOf(ctx context.Context, q store.Querier, id record.UserID) ([]Grant, error) {
+	return store.List(ctx, q, `SELECT role, institution_id FROM user_roles WHERE user_id = $1 ORDER BY institution_id, role`,
 		[]any{string(id)}, func(g *Grant) []any { return []any{&g.Role, &g.Institution} })
 }
 
@@ -124,7 +124,7 @@ func (b *Book) rolesBetween(ctx context.Context, s record.Scope, first, last rec
 		Grant
 		user record.UserID
 	}
-	rows, err := collect(ctx, b.db, `SELECT user_id, role, institution_id FROM user_roles WHERE user_id >= $1 AND user_id <= $2
+	rows, err := store.List(ctx, b.db, `SELECT user_id, role, institution_id FROM user_roles WHERE user_id >= $1 AND user_id <= $2
 		ORDER BY user_id, institution_id, role`, []any{string(first), string(last)},
 		func(h *held) []any { return []any{&h.user, &h.Role, &h.Institution} })
 	out := make(map[record.UserID][]Grant)
@@ -160,7 +160,7 @@ func mayGrant(ctx context.Context, tx *store.Tx, s record.Scope) ([]string, erro
 	case record.ActorSystem:
 		return Roles(), nil
 	case record.ActorUser:
-		roles, err := collect(ctx, tx, `SELECT r.role FROM user_roles r JOIN users u ON u.id = r.user_id
+		roles, err := store.List(ctx, tx, `SELECT r.role FROM user_roles r JOIN users u ON u.id = r.user_id
 			WHERE r.user_id = $1 AND r.institution_id = $2 AND u.active = 1`,
 			[]any{s.Actor.ID, string(s.Actor.Institution)}, func(r *string) []any { return []any{r} })
 		return Grantable(roles), err

@@ -168,7 +168,7 @@ func (b *Book) CreateKey(ctx context.Context, s record.Scope, k APIKey) (APIKey,
 // ListKeys lists the keys inside the scope by id; of one institution where it is named.
 func (b *Book) ListKeys(ctx context.Context, s record.Scope, institution record.InstitutionID, p store.Page) (keys []APIKey, next string, err error) {
 	where, args := within(s, institution, p)
-	rows, err := collect(ctx, b.db, `SELECT `+keyColumns+` FROM api_keys WHERE id > $1 AND `+where, args, (*keyRow).fields)
+	rows, err := store.List(ctx, b.db, `SELECT `+keyColumns+` FROM api_keys WHERE id > $1 AND `+where, args, (*keyRow).fields)
 	for i := range rows {
 		keys = append(keys, rows[i].key())
 	}

@@ -240,7 +240,7 @@ func visible(s record.Scope, args *[]any) string {
 }
 
 // userIn reads a user inside s, with the roles inside s.
-func userIn(ctx context.Context, q querier, s record.Scope, id record.UserID) (User, error) {
+func userIn(ctx context.Context, q store.Querier, s record.Scope, id record.UserID) (User, error) {
 	args := []any{string(id)}
 	var u userRow
 	err := q.QueryRow(ctx, `SELECT `+userColumns+` FROM users u WHERE u.id = $1 AND `+visible(s, &args), args...).Scan(u.fields()...)
@@ -273,7 +273,7 @@ func (b *Book) ListUsers(ctx context.Context, s record.Scope, institution record
 	args := []any{p.After}
 	where := visible(within, &args)
 	args = append(args, pageOf(p))
-	rows, err := collect(ctx, b.db, fmt.Sprintf(`SELECT %s FROM users u WHERE u.id > $1 AND %s ORDER BY u.id LIMIT $%d`,
+	rows, err := store.List(ctx, b.db, fmt.Sprintf(`SELECT %s FROM users u WHERE u.id > $1 AND %s ORDER BY u.id LIMIT $%d`,
 		userColumns, where, len(args)), args, (*userRow).fields)
 	if err != nil || len(rows) == 0 {
 		return nil, "", err

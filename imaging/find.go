@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/lianzhen/lianzhen/record"
+	"github.com/lianzhen/lianzhen/store"
 )
 
 // Study as the index knows it.
@@ -76,20 +77,8 @@ func (c *Centre) FindStudies(ctx context.Context, s record.Scope, q StudyQuery) 
 	if err != nil {
 		return nil, "", err
 	}
-	rows, err := c.db.Query(ctx, query, args...)
+	out, err := store.Collect(ctx, c.db, query, args, scanStudy)
 	if err != nil {
-		return nil, "", fmt.Errorf("find studies: %w", err)
-	}
-	defer func() { _ = rows.Close() }()
-	var out []Study
-	for rows.Next() {
-		st, err := scanStudy(rows.Scan)
-		if err != nil {
-			return nil, "", err
-		}
-		out = append(out, st)
-	}
-	if err := rows.Err(); err != nil {
 		return nil, "", fmt.Errorf("find studies: %w", err)
 	}
 	next := ""
@@ -238,21 +227,10 @@ func (c *Centre) Series(ctx context.Context, s record.Scope, id record.ExamID) (
 	if _, err := c.Study(ctx, s, id); err != nil {
 		return nil, err
 	}
-	rows, err := c.db.Query(ctx, `SELECT id, series_uid, modality, number, description, body_part, instance_count
-		FROM series WHERE study_id = $1 ORDER BY number, id`, string(id))
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = rows.Close() }()
-	var out []Series
-	for rows.Next() {
-		var r Series
-		if err := rows.Scan(&r.ID, &r.UID, &r.Modality, &r.Number, &r.Description, &r.BodyPart, &r.Instances); err != nil {
-			return nil, err
-		}
-		out = append(out, r)
-	}
-	return out, rows.Err()
+	return store.List(ctx, c.db, `SELECT id, series_uid, modality, number, description, body_part, instance_count
+		FROM series WHERE study_id = $1 ORDER BY number, id`, []any{string(id)}, func(r *Series) []any {
+		return []any{&r.ID, &r.UID, &r.Modality, &r.Number, &r.Description, &r.BodyPart, &r.Instances}
+	})
 }
 
 // Instance of a series.
@@ -313,19 +291,7 @@ func (c *Centre) instances(ctx context.Context, id record.ExamID, series SeriesI
 		}
 		b.and("(i.series_id, i.number, i.id) > (" + b.arg(p[0]) + "," + b.arg(n) + "," + b.arg(p[2]) + ")")
 	}
-	rows, err := c.db.Query(ctx, "SELECT "+instanceColumns+" FROM instances i WHERE "+strings.Join(b.conds, " AND ")+
-		" ORDER BY i.series_id, i.number, i.id LIMIT "+b.arg(limit), b.args...)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = rows.Close() }()
-	var out []Instance
-	for rows.Next() {
-		i, err := scanInstance(rows.Scan)
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, i)
-	}
-	return out, rows.Err()
+	query := "SELECT " + instanceColumns + " FROM instances i WHERE " + strings.Join(b.conds, " AND ") +
+		" ORDER BY i.series_id, i.number, i.id LIMIT " + b.arg(limit)
+	return store.Collect(ctx, c.db, query, b.args, scanInstance)
 }

@@ -125,11 +125,8 @@ var system = record.Scope{All: true, Actor: record.Actor{Kind: record.ActorSyste
 // Tick completes the studies that have been quiet. Several servers may tick: each study is taken by one.
 func (c *Centre) Tick(ctx context.Context) error {
 	quiet := record.Micros(c.db.Now().Add(-c.opt.Quiet))
-	rows, err := c.db.Query(ctx, `SELECT id FROM studies WHERE open = 1 AND last_at < $1 ORDER BY last_at LIMIT 100`, quiet)
-	if err != nil {
-		return err
-	}
-	ids, err := scanIDs[record.ExamID](rows)
+	ids, err := store.List(ctx, c.db, `SELECT id FROM studies WHERE open = 1 AND last_at < $1 ORDER BY last_at LIMIT 100`,
+		[]any{quiet}, func(id *record.ExamID) []any { return []any{id} })
 	if err != nil {
 		return err
 	}
@@ -176,16 +173,3 @@ func (c *Centre) Run(ctx context.Context) {
 }
 
 const spoolKeep = 72 * time.Hour
-
-func scanIDs[T ~string](rows *sql.Rows) ([]T, error) {
-	defer func() { _ = rows.Close() }()
-	var out []T
-	for rows.Next() {
-		var id T
-		if err := rows.Scan(&id); err != nil {
-			return nil, err
-		}
-		out = append(out, id)
-	}
-	return out, rows.Err()
-}

@@ -73,23 +73,11 @@ func (c *Centre) fsckRows(ctx context.Context, opt FsckOptions, out *Fsck) error
 }
 
 func (c *Centre) keptRows(ctx context.Context, after keptRow) ([]keptRow, error) {
-	rows, err := c.db.Query(ctx, `SELECT id, blob_key, sha256, blob_offset, size FROM (
+	return store.List(ctx, c.db, `SELECT id, blob_key, sha256, blob_offset, size FROM (
 			SELECT id, blob_key, sha256, blob_offset, size FROM instances
 			UNION ALL SELECT id, blob_key, sha256, blob_offset, size FROM quarantine WHERE blob_key <> '') AS kept
-		WHERE (blob_key, blob_offset) > ($1, $2) ORDER BY blob_key, blob_offset LIMIT 1000`, after.key, after.offset)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = rows.Close() }()
-	var out []keptRow
-	for rows.Next() {
-		var r keptRow
-		if err := rows.Scan(&r.id, &r.key, &r.sha256, &r.offset, &r.size); err != nil {
-			return nil, err
-		}
-		out = append(out, r)
-	}
-	return out, rows.Err()
+		WHERE (blob_key, blob_offset) > ($1, $2) ORDER BY blob_key, blob_offset LIMIT 1000`, []any{after.key, after.offset},
+		func(r *keptRow) []any { return []any{&r.id, &r.key, &r.sha256, &r.offset, &r.size} })
 }
 
 func (c *Centre) fsckRow(ctx context.Context, r keptRow, opt FsckOptions, out *Fsck) error {

@@ -33,7 +33,7 @@ func (c *Centre) known(ctx context.Context, a *arrival) (bool, error) {
 // meets compares an object with the one kept under its UID.
 func (a *arrival) meets(digest string) (same bool, err error) {
 	if digest != a.sha256 {
-		return false, &conflict{a.id, string(a.facts.sop), "other bytes are kept under this SOP Instance UID; the first version stays"}
+		return false, clash(a.id, a.facts.sop, "other bytes are kept under this SOP Instance UID; the first version stays")
 	}
 	a.already = true
 	return true, nil
@@ -108,20 +108,17 @@ func digests(ctx context.Context, tx *store.Tx, items []packed) (map[InstanceID]
 		for i, p := range part {
 			marks[i], args[i] = fmt.Sprintf("$%d", i+1), string(p.Item.id)
 		}
-		rows, err := tx.Query(ctx, `SELECT id, sha256 FROM instances WHERE id IN (`+strings.Join(marks, ",")+`)`, args...)
+		type kept struct {
+			id     InstanceID
+			sha256 string
+		}
+		all, err := store.List(ctx, tx, `SELECT id, sha256 FROM instances WHERE id IN (`+strings.Join(marks, ",")+`)`, args,
+			func(k *kept) []any { return []any{&k.id, &k.sha256} })
 		if err != nil {
 			return nil, err
 		}
-		for rows.Next() {
-			var id InstanceID
-			var d string
-			if err := rows.Scan(&id, &d); err != nil {
-				return nil, errors.Join(err, rows.Close())
-			}
-			have[id] = d
-		}
-		if err := errors.Join(rows.Err(), rows.Close()); err != nil {
-			return nil, err
+		for _, k := range all {
+			have[k.id] = k.sha256
 		}
 	}
 	return have, nil
@@ -185,7 +182,7 @@ func (c *Centre) openStudy(ctx context.Context, tx *store.Tx, a *arrival) (*open
 // takes refuses an object of another patient under the same study: one of the two is wrong, and a person must say which.
 func (st *openStudyRow) takes(a *arrival) error {
 	if a.facts.who.LocalID.Reveal() != st.local {
-		return &conflict{"", string(a.facts.sop), "the patient number is not that of the study's other objects"}
+		return clash("", a.facts.sop, "the patient number is not that of the study's other objects")
 	}
 	return nil
 }

@@ -10,6 +10,7 @@ import (
 	"io"
 	"strings"
 
+	"github.com/lianzhen/lianzhen/codec/dicom"
 	"github.com/lianzhen/lianzhen/record"
 	"github.com/lianzhen/lianzhen/store"
 )
@@ -32,23 +33,20 @@ type Quarantined struct {
 type conflict struct {
 	instance InstanceID
 	sop      string
-	text     string
+	error
 }
 
-func (e *conflict) Error() string { return e.text }
-func (e *conflict) As(target any) bool {
-	p, ok := target.(**record.Error)
-	if ok {
-		*p = &record.Error{Kind: record.Conflict, Msg: e.text}
-	}
-	return ok
+func (e *conflict) Unwrap() error { return e.error }
+
+func clash(instance InstanceID, sop dicom.UID, text string) error {
+	return &conflict{instance, string(sop), record.Errorf(record.Conflict, "%s", text)}
 }
 
 // quarantine keeps the bytes of part and a row that says why. The same bytes refused twice are one entry.
 func (c *Centre) quarantine(ctx context.Context, s record.Scope, place site, part refused, reason error) (QuarantineID, error) {
-	var clash *conflict
-	if !errors.As(reason, &clash) {
-		clash = &conflict{}
+	var with *conflict
+	if !errors.As(reason, &with) {
+		with = &conflict{}
 	}
 	digest, size := part.SHA256(), part.Size()
 	var have string
@@ -56,7 +54,7 @@ func (c *Centre) quarantine(ctx context.Context, s record.Scope, place site, par
 	err := c.db.QueryRow(ctx, `SELECT
 		COALESCE((SELECT MIN(id) FROM quarantine WHERE institution_id = $1 AND sha256 = $2 AND instance_id = $3), ''),
 		(SELECT COUNT(*) FROM quarantine WHERE institution_id = $1 AND resolved_at = 0)`,
-		string(place.institution), digest, string(clash.instance)).Scan(&have, &waiting)
+		string(place.institution), digest, string(with.instance)).Scan(&have, &waiting)
 	if err != nil {
 		return "", fmt.Errorf("look into quarantine: %w", err)
 	}
@@ -74,7 +72,7 @@ func (c *Centre) quarantine(ctx context.Context, s record.Scope, place site, par
 		_, err := tx.Exec(ctx, `INSERT INTO quarantine
 			(id, institution_id, reason, sop_uid, instance_id, blob_key, size, sha256, received_at)
 			VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9) ON CONFLICT DO NOTHING`,
-			id, string(place.institution), record.Public(reason), clash.sop, string(clash.instance), key, size, digest,
+			id, string(place.institution), record.Public(reason), with.sop, string(with.instance), key, size, digest,
 			record.Micros(tx.Now()))
 		tx.Emit(record.Event{
 			Act: "imaging.refused", Institution: place.institution, Kind: "quarantine", Object: id, Outcome: record.Refused,
@@ -100,20 +98,8 @@ func (c *Centre) Quarantine(ctx context.Context, s record.Scope, after Quarantin
 		where += " AND resolved_at = 0"
 	}
 	args = append(args, limit)
-	rows, err := c.db.Query(ctx, fmt.Sprintf(`SELECT %s FROM quarantine WHERE %s ORDER BY id LIMIT $%d`, quarantineColumns, where, len(args)), args...)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = rows.Close() }()
-	var out []Quarantined
-	for rows.Next() {
-		q, err := scanQuarantined(rows.Scan)
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, q)
-	}
-	return out, rows.Err()
+	return store.Collect(ctx, c.db, fmt.Sprintf(`SELECT %s FROM quarantine WHERE %s ORDER BY id LIMIT $%d`, quarantineColumns, where, len(args)),
+		args, scanQuarantined)
 }
 
 // FetchQuarantined opens the bytes of a refused object as they came. They may be anything: never show them as a page.

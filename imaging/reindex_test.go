@@ -87,11 +87,11 @@ func TestFsckFindsWhatIsMissingChangedAndForgotten(t *testing.T) {
 		t.Fatalf("fsck of a sound store %+v, %v", clean, err)
 	}
 	all := record.Scope{All: true}
-	i, _ := l.instance(t.Context(), all, lost.Instance)
+	i, _ := l.Instance(t.Context(), all, lost.Instance)
 	if err := os.Remove(filepath.Join(dir, i.key)); err != nil {
 		t.Fatal(err)
 	}
-	i, _ = l.instance(t.Context(), all, changed.Instance)
+	i, _ = l.Instance(t.Context(), all, changed.Instance)
 	f, err := os.OpenFile(filepath.Join(dir, i.key), os.O_WRONLY, 0)
 	if err != nil {
 		t.Fatal(err)

@@ -16,7 +16,8 @@ import (
 	"github.com/lianzhen/lianzhen/record"
 )
 
-func (c *Centre) instance(ctx context.Context, s record.Scope, id InstanceID) (Instance, error) {
+// Instance describes one instance.
+func (c *Centre) Instance(ctx context.Context, s record.Scope, id InstanceID) (Instance, error) {
 	args := []any{string(id)}
 	cond := c.db.ScopeSQL(s, "i.institution_id", "i.patient_id", &args)
 	i, err := scanInstance(c.db.QueryRow(ctx, "SELECT "+instanceColumns+" FROM instances i WHERE i.id = $1 AND "+cond, args...).Scan)
@@ -29,14 +30,9 @@ func (c *Centre) instance(ctx context.Context, s record.Scope, id InstanceID) (I
 	return i, c.noteRead(ctx, s, Study{ID: i.Study, Institution: i.Institution, Patient: i.Patient})
 }
 
-// Instance describes one instance.
-func (c *Centre) Instance(ctx context.Context, s record.Scope, id InstanceID) (Instance, error) {
-	return c.instance(ctx, s, id)
-}
-
 // Fetch opens the bytes [offset, offset+length) of an instance; a negative length means to its end.
 func (c *Centre) Fetch(ctx context.Context, s record.Scope, id InstanceID, offset, length int64) (Instance, io.ReadCloser, error) {
-	i, err := c.instance(ctx, s, id)
+	i, err := c.Instance(ctx, s, id)
 	if err != nil {
 		return Instance{}, nil, err
 	}
@@ -64,7 +60,7 @@ func (c *Centre) open(ctx context.Context, i Instance, offset, length int64) (io
 
 // FetchFrame opens the bytes of one frame, counted from 1, as they are encoded in the object.
 func (c *Centre) FetchFrame(ctx context.Context, s record.Scope, id InstanceID, frame int) (Instance, io.ReadCloser, error) {
-	i, err := c.instance(ctx, s, id)
+	i, err := c.Instance(ctx, s, id)
 	if err != nil {
 		return Instance{}, nil, err
 	}
@@ -162,7 +158,7 @@ const fetchPage = 500
 
 // Metadata is the DICOM JSON of an instance (PS3.18 F.2): an object, without bulk data.
 func (c *Centre) Metadata(ctx context.Context, s record.Scope, id InstanceID) ([]byte, error) {
-	i, err := c.instance(ctx, s, id)
+	i, err := c.Instance(ctx, s, id)
 	if err != nil {
 		return nil, err
 	}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/lianzhen/lianzhen/record"
+	"github.com/lianzhen/lianzhen/store"
 )
 
 // Case is one exam on its way to a report, with what a worklist shows of its patient.
@@ -104,7 +105,7 @@ func (r *Room) History(ctx context.Context, s record.Scope, id record.CaseID) ([
 		Done
 		at int64
 	}
-	rows, err := list(ctx, r.db, `SELECT version, act, state, actor_id, actor_name, at, reason FROM case_acts
+	rows, err := store.List(ctx, r.db, `SELECT version, act, state, actor_id, actor_name, at, reason FROM case_acts
 		WHERE case_id = $1 ORDER BY version`, []any{string(id)}, func(d *row) []any {
 		return []any{&d.Version, &d.Act, &d.State, &d.Actor, &d.ActorName, &d.at, &d.Reason}
 	})

@@ -47,8 +47,8 @@ type criticalRow struct {
 	raised, due, acknowledged int64
 }
 
-func criticals(ctx context.Context, q querier, tail string, args []any) ([]Critical, error) {
-	rows, err := list(ctx, q, criticalSelect+tail, args, func(v *criticalRow) []any {
+func criticals(ctx context.Context, q store.Querier, tail string, args []any) ([]Critical, error) {
+	rows, err := store.List(ctx, q, criticalSelect+tail, args, func(v *criticalRow) []any {
 		return []any{
 			&v.ID, &v.Case, &v.Institution, &v.Patient, &v.Finding, &v.RaisedBy, &v.RaisedByName,
 			&v.raised, &v.due, &v.Escalations, &v.AcknowledgedBy, &v.AcknowledgedByName, &v.acknowledged, &v.Handling,

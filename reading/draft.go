@@ -116,13 +116,13 @@ func (r *Room) Drafts(ctx context.Context, s record.Scope, id record.CaseID) ([]
 }
 
 // draftsOf reads drafts under a condition, newest first.
-func draftsOf(ctx context.Context, q querier, where string, args ...any) ([]Draft, error) {
+func draftsOf(ctx context.Context, q store.Querier, where string, args ...any) ([]Draft, error) {
 	type row struct {
 		Draft
 		body  string
 		saved int64
 	}
-	rows, err := list(ctx, q, `SELECT case_id, number, body, author_id, author_name, saved_at FROM drafts
+	rows, err := store.List(ctx, q, `SELECT case_id, number, body, author_id, author_name, saved_at FROM drafts
 		WHERE `+where+` ORDER BY number DESC LIMIT 1000`, args, func(d *row) []any {
 		return []any{&d.Case, &d.Number, &d.body, &d.Author, &d.AuthorName, &d.saved}
 	})

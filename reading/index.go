@@ -4,7 +4,6 @@ package reading
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"strings"
@@ -14,28 +13,7 @@ import (
 	"github.com/lianzhen/lianzhen/store"
 )
 
-// querier is a *store.DB (what is committed) or a *store.Tx.
-type querier interface {
-	Query(ctx context.Context, query string, args ...any) (*sql.Rows, error)
-}
-
-func list[T any](ctx context.Context, q querier, query string, args []any, fields func(*T) []any) ([]T, error) {
-	rows, err := q.Query(ctx, query, args...)
-	if err != nil {
-		return nil, store.Fault(err)
-	}
-	defer func() { _ = rows.Close() }()
-	var out []T
-	for rows.Next() {
-		var t T
-		if err := rows.Scan(fields(&t)...); err != nil {
-			return nil, store.Fault(err)
-		}
-		out = append(out, t)
-	}
-	return out, store.Fault(rows.Err())
-}
-
+// store.Querier is a *store.DB (what is committed) or a *store.Tx.
 // marks writes $n for each of ids, for an IN list, and appends them to args.
 func marks[S ~string](ids []S, args *[]any) string {
 	var b strings.Builder
@@ -86,8 +64,8 @@ func (r *caseRow) finish(now time.Time) Case {
 	return c
 }
 
-func (r *Room) listCases(ctx context.Context, q querier, tail string, args []any) ([]Case, error) {
-	rows, err := list(ctx, q, caseSelect+tail, args, func(c *caseRow) []any { return c.fields() })
+func (r *Room) listCases(ctx context.Context, q store.Querier, tail string, args []any) ([]Case, error) {
+	rows, err := store.List(ctx, q, caseSelect+tail, args, func(c *caseRow) []any { return c.fields() })
 	if err != nil {
 		return nil, fmt.Errorf("cases: %w", err)
 	}
@@ -100,7 +78,7 @@ func (r *Room) listCases(ctx context.Context, q querier, tail string, args []any
 }
 
 // caseIn reads one case inside the scope.
-func (r *Room) caseIn(ctx context.Context, q querier, s record.Scope, id record.CaseID) (Case, error) {
+func (r *Room) caseIn(ctx context.Context, q store.Querier, s record.Scope, id record.CaseID) (Case, error) {
 	args := []any{string(id)}
 	cs, err := r.listCases(ctx, q, `WHERE c.id = $1 AND `+r.db.ScopeSQL(s, "c.institution_id", "c.patient_id", &args), args)
 	if err != nil {

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/lianzhen/lianzhen/record"
+	"github.com/lianzhen/lianzhen/store"
 )
 
 // Report is one signed version.
@@ -180,8 +181,8 @@ func (w *reportRow) report() (Report, error) {
 	return rep, nil
 }
 
-func reportRows(ctx context.Context, q querier, tail string, args []any) ([]reportRow, error) {
-	rows, err := list(ctx, q, reportSelect+tail, args, func(w *reportRow) []any { return w.fields() })
+func reportRows(ctx context.Context, q store.Querier, tail string, args []any) ([]reportRow, error) {
+	rows, err := store.List(ctx, q, reportSelect+tail, args, func(w *reportRow) []any { return w.fields() })
 	if err != nil {
 		return nil, fmt.Errorf("reports: %w", err)
 	}
@@ -189,7 +190,7 @@ func reportRows(ctx context.Context, q querier, tail string, args []any) ([]repo
 }
 
 // reportIn reads one report that must be there.
-func (r *Room) reportIn(ctx context.Context, q querier, id record.ReportID) (Report, error) {
+func (r *Room) reportIn(ctx context.Context, q store.Querier, id record.ReportID) (Report, error) {
 	rows, err := reportRows(ctx, q, `WHERE r.id = $1`, []any{string(id)})
 	if err != nil {
 		return Report{}, err

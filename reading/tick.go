@@ -40,7 +40,7 @@ var byClock = record.Scope{All: true, Actor: system}
 
 func (r *Room) expireClaims(ctx context.Context) error {
 	type row struct{ id record.CaseID }
-	due, err := list(ctx, r.db, `SELECT id FROM cases WHERE holder_id <> '' AND claim_expires_at <= $1
+	due, err := store.List(ctx, r.db, `SELECT id FROM cases WHERE holder_id <> '' AND claim_expires_at <= $1
 		ORDER BY claim_expires_at LIMIT $2`, []any{record.Micros(r.db.Now()), tickPage}, func(x *row) []any { return []any{&x.id} })
 	if err != nil {
 		return fmt.Errorf("expired claims: %w", err)

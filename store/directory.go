@@ -214,7 +214,7 @@ func (db *DB) Institutions(ctx context.Context, f InstitutionFilter, p Page) ([]
 	args = append(args, p.limit())
 	query := fmt.Sprintf(`SELECT %s FROM institutions WHERE %s ORDER BY id LIMIT $%d`,
 		institutionColumns, strings.Join(conds, " AND "), len(args))
-	return list(ctx, db, query, args, func(i *Institution) []any { return i.fields() })
+	return List(ctx, db, query, args, func(i *Institution) []any { return i.fields() })
 }
 
 // Relations lists all edges, ended ones too.
@@ -223,7 +223,7 @@ func (db *DB) Relations(ctx context.Context) ([]Relation, error) {
 		Relation
 		from, to int64
 	}
-	rows, err := list(ctx, db, `SELECT child, parent, kind, from_at, to_at FROM relations ORDER BY child, parent, kind, from_at`,
+	rows, err := List(ctx, db, `SELECT child, parent, kind, from_at, to_at FROM relations ORDER BY child, parent, kind, from_at`,
 		nil, func(r *row) []any { return []any{&r.Child, &r.Parent, &r.Kind, &r.from, &r.to} })
 	out := make([]Relation, len(rows))
 	for i, r := range rows {
@@ -235,6 +235,6 @@ func (db *DB) Relations(ctx context.Context) ([]Relation, error) {
 
 // Centres lists all centres.
 func (db *DB) Centres(ctx context.Context) ([]Centre, error) {
-	return list(ctx, db, `SELECT id, county, kind, host, bucket, name FROM centres ORDER BY id`,
+	return List(ctx, db, `SELECT id, county, kind, host, bucket, name FROM centres ORDER BY id`,
 		nil, func(c *Centre) []any { return []any{&c.ID, &c.County, &c.Kind, &c.Host, &c.Bucket, &c.Name} })
 }

@@ -99,7 +99,7 @@ func (db *DB) Encounters(ctx context.Context, patient record.PatientID) ([]Encou
 		Encounter
 		opened, closed, expires int64
 	}
-	rows, err := list(ctx, db, `SELECT id, patient_id, institution_id, class, visit_number, opened_at, closed_at, expires_at
+	rows, err := List(ctx, db, `SELECT id, patient_id, institution_id, class, visit_number, opened_at, closed_at, expires_at
 		FROM encounters WHERE patient_id = $1 ORDER BY opened_at DESC, id DESC LIMIT 1000`, []any{string(patient)},
 		func(r *row) []any {
 			return []any{&r.ID, &r.Patient, &r.Institution, &r.Class, &r.VisitNumber, &r.opened, &r.closed, &r.expires}

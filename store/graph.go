@@ -76,7 +76,7 @@ func (g *Graph) expired(now time.Time) bool { return !g.until.IsZero() && !now.B
 // loadGraph reads the tables after their version: a change in between makes the picture newer than its number, and the
 // next look loads it again.
 func (db *DB) loadGraph(ctx context.Context, version int64) (*Graph, error) {
-	institutions, err := list(ctx, db, `SELECT `+institutionColumns+` FROM institutions`, nil,
+	institutions, err := List(ctx, db, `SELECT `+institutionColumns+` FROM institutions`, nil,
 		func(i *Institution) []any { return i.fields() })
 	if err != nil {
 		return nil, err

@@ -161,7 +161,7 @@ const heldColumns = `p.id, p.person, p.name, p.latin, p.birth_date, p.sex, p.id_
 
 // holders are the patients that have an identifier, the oldest first.
 func (m *matcher) holders(ctx context.Context, system, value string) ([]patientRow, error) {
-	return list(ctx, m.tx, `SELECT `+heldColumns+` FROM patient_identifiers i JOIN patients p ON p.id = i.patient_id
+	return List(ctx, m.tx, `SELECT `+heldColumns+` FROM patient_identifiers i JOIN patients p ON p.id = i.patient_id
 		WHERE i.system = $1 AND i.value = $2 ORDER BY p.id`, []any{system, value}, func(r *patientRow) []any { return r.fields() })
 }
 
@@ -322,7 +322,7 @@ func (m *matcher) byDemographics(ctx context.Context) (Match, error) {
 	var alike []patientRow
 	if m.comparable() {
 		var err error
-		alike, err = list(ctx, m.tx, `SELECT `+heldColumns+` FROM patients p WHERE name_key = $1 AND birth_date = $2 AND sex = $3
+		alike, err = List(ctx, m.tx, `SELECT `+heldColumns+` FROM patients p WHERE name_key = $1 AND birth_date = $2 AND sex = $3
 			ORDER BY p.id LIMIT 5`, []any{m.nameKey, m.d.BirthDate.String(), string(m.d.Sex)},
 			func(r *patientRow) []any { return r.fields() })
 		if err != nil {

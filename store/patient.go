@@ -92,7 +92,7 @@ func (db *DB) Patient(ctx context.Context, id record.PatientID) (Patient, error)
 	}
 	p := r.patient(db.keys)
 	type pair struct{ system, value string }
-	pairs, err := list(ctx, db, `SELECT system, value FROM patient_identifiers WHERE patient_id = $1 ORDER BY system, value`,
+	pairs, err := List(ctx, db, `SELECT system, value FROM patient_identifiers WHERE patient_id = $1 ORDER BY system, value`,
 		[]any{string(id)}, func(x *pair) []any { return []any{&x.system, &x.value} })
 	for _, x := range pairs {
 		if issuer, ok := strings.CutPrefix(x.system, systemLocal); ok {
@@ -179,7 +179,7 @@ func (db *DB) FindPatients(ctx context.Context, scope record.Scope, q PatientQue
 	args = append(args, q.Page.limit())
 	query := fmt.Sprintf(`SELECT p.id, p.person, p.name, p.latin, p.birth_date, p.sex, p.id_sealed, p.created_at
 		FROM patients p WHERE %s ORDER BY p.id LIMIT $%d`, strings.Join(conds, " AND "), len(args))
-	rows, err := list(ctx, db, query, args, func(r *patientRow) []any { return r.fields() })
+	rows, err := List(ctx, db, query, args, func(r *patientRow) []any { return r.fields() })
 	if err != nil {
 		return nil, fmt.Errorf("find patients: %w", err)
 	}
@@ -223,7 +223,7 @@ func (db *DB) Links(ctx context.Context, id record.PatientID) ([]Link, error) {
 	if id == "" {
 		where, args = `state = 'open'`, nil
 	}
-	rows, err := list(ctx, db, `SELECT `+linkRowColumns+` FROM patient_links WHERE `+where+` ORDER BY created_at, patient_id LIMIT 500`,
+	rows, err := List(ctx, db, `SELECT `+linkRowColumns+` FROM patient_links WHERE `+where+` ORDER BY created_at, patient_id LIMIT 500`,
 		args, func(r *linkRow) []any { return r.fields() })
 	out := make([]Link, len(rows))
 	for i, r := range rows {
@@ -287,7 +287,7 @@ func (tx *Tx) setPerson(ctx context.Context, id record.PatientID) error {
 		at := todo[0]
 		todo = todo[1:]
 		person = min(person, at)
-		next, err := list(ctx, tx, `SELECT other_id FROM patient_links WHERE patient_id = $1 AND state = 'same'
+		next, err := List(ctx, tx, `SELECT other_id FROM patient_links WHERE patient_id = $1 AND state = 'same'
 			UNION SELECT patient_id FROM patient_links WHERE other_id = $1 AND state = 'same'`, []any{string(at)},
 			func(p *record.PatientID) []any { return []any{p} })
 		if err != nil {

@@ -65,7 +65,7 @@ func (db *DB) ResultsOf(ctx context.Context, scope record.Scope, patient record.
 			SELECT same.id FROM patients me JOIN patients same ON same.person = me.person WHERE me.id = $1)
 		AND performed_at >= $2 AND ` + db.ScopeSQL(scope, "institution_id", "patient_id", &args) + `
 		ORDER BY performed_at DESC, id DESC LIMIT 1000`
-	rows, err := list(ctx, db, query, args, func(r *resultRow) []any { return r.fields() })
+	rows, err := List(ctx, db, query, args, func(r *resultRow) []any { return r.fields() })
 	if err != nil {
 		return nil, fmt.Errorf("results of %s: %w", patient, err)
 	}

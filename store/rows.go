@@ -12,22 +12,32 @@ import (
 	"github.com/lianzhen/lianzhen/record"
 )
 
-type querier interface {
+// Querier reads, inside a transaction or outside: *DB and *Tx.
+type Querier interface {
 	Query(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+	QueryRow(ctx context.Context, query string, args ...any) *Row
 }
 
-// list reads all rows of a query.
-func list[T any](ctx context.Context, q querier, query string, args []any, fields func(*T) []any) ([]T, error) {
+// List reads all rows of a query; fields says where the columns of each go.
+func List[T any](ctx context.Context, q Querier, query string, args []any, fields func(*T) []any) ([]T, error) {
+	return Collect(ctx, q, query, args, func(scan func(...any) error) (t T, err error) {
+		err = scan(fields(&t)...)
+		return t, err
+	})
+}
+
+// Collect reads all rows of a query, each made by read.
+func Collect[T any](ctx context.Context, q Querier, query string, args []any, read func(scan func(...any) error) (T, error)) ([]T, error) {
 	rows, err := q.Query(ctx, query, args...)
 	if err != nil {
-		return nil, err
+		return nil, Fault(err)
 	}
 	defer func() { _ = rows.Close() }()
 	var out []T
 	for rows.Next() {
-		var t T
-		if err := rows.Scan(fields(&t)...); err != nil {
-			return nil, err
+		t, err := read(rows.Scan)
+		if err != nil {
+			return nil, Fault(err)
 		}
 		out = append(out, t)
 	}

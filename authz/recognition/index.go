@@ -15,28 +15,6 @@ import (
 	"github.com/lianzhen/lianzhen/store"
 )
 
-type querier interface {
-	Query(ctx context.Context, query string, args ...any) (*sql.Rows, error)
-	QueryRow(ctx context.Context, query string, args ...any) *store.Row
-}
-
-func list[T any](ctx context.Context, q querier, query string, args []any, fields func(*T) []any) ([]T, error) {
-	rows, err := q.Query(ctx, query, args...)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = rows.Close() }()
-	var out []T
-	for rows.Next() {
-		var t T
-		if err := rows.Scan(fields(&t)...); err != nil {
-			return nil, err
-		}
-		out = append(out, t)
-	}
-	return out, store.Fault(rows.Err())
-}
-
 // missing turns "no row" into NotFound: the same text for what is not there and what the caller may not see.
 func missing(err error, format string, args ...any) error {
 	switch {
@@ -59,14 +37,14 @@ func putPacks(ctx context.Context, tx *store.Tx, rb *Rulebook) error {
 	return nil
 }
 
-func packsText(ctx context.Context, q querier, version string) (text string, err error) {
+func packsText(ctx context.Context, q store.Querier, version string) (text string, err error) {
 	err = q.QueryRow(ctx, `SELECT body FROM recognition_packs WHERE version = $1`, version).Scan(&text)
 	return text, missing(err, "rule packs %s", version)
 }
 
 // ---- marks
 
-func marksVersion(ctx context.Context, q querier) (v int64, err error) {
+func marksVersion(ctx context.Context, q store.Querier) (v int64, err error) {
 	err = q.QueryRow(ctx, `SELECT version FROM recognition_marks_version WHERE one = 1`).Scan(&v)
 	if err != nil {
 		return 0, fmt.Errorf("version of marks: %w", err)
@@ -93,8 +71,8 @@ func (m *markRow) fields() []any {
 	return []any{&m.ID, &m.Institution, &m.Item, &m.Group, &m.Kind, &m.Scope, &m.from, &m.to, &m.Source, &m.Revoked}
 }
 
-func queryMarks(ctx context.Context, q querier, where string, args ...any) ([]Mark, error) {
-	rows, err := list(ctx, q, `SELECT `+markColumns+` FROM recognition_marks WHERE `+where+` ORDER BY id`, args,
+func queryMarks(ctx context.Context, q store.Querier, where string, args ...any) ([]Mark, error) {
+	rows, err := store.List(ctx, q, `SELECT `+markColumns+` FROM recognition_marks WHERE `+where+` ORDER BY id`, args,
 		func(m *markRow) []any { return m.fields() })
 	if err != nil {
 		return nil, fmt.Errorf("marks: %w", err)
@@ -108,7 +86,7 @@ func queryMarks(ctx context.Context, q querier, where string, args ...any) ([]Ma
 }
 
 // marksAt is what was believed at a version of the table.
-func marksAt(ctx context.Context, q querier, version int64) ([]Mark, error) {
+func marksAt(ctx context.Context, q store.Querier, version int64) ([]Mark, error) {
 	return queryMarks(ctx, q, `since_version <= $1 AND (until_version = 0 OR until_version > $1)`, version)
 }
 
@@ -218,7 +196,7 @@ func insertPairs(n int) string {
 }
 
 // checkOf reads a check of an institution, without its pairs.
-func checkOf(ctx context.Context, q querier, id CheckID, by record.InstitutionID) (checkRow, error) {
+func checkOf(ctx context.Context, q store.Querier, id CheckID, by record.InstitutionID) (checkRow, error) {
 	c := checkRow{ID: id}
 	var at int64
 	var asked, lines, priors string
@@ -237,8 +215,8 @@ type pairScan struct {
 	until int64
 }
 
-func queryPairs(ctx context.Context, q querier, where string, args ...any) ([]pairRow, error) {
-	rows, err := list(ctx, q, `SELECT order_id, result_id, verdict, failed, item, rule_id, mark, valid_until FROM recognition_pairs
+func queryPairs(ctx context.Context, q store.Querier, where string, args ...any) ([]pairRow, error) {
+	rows, err := store.List(ctx, q, `SELECT order_id, result_id, verdict, failed, item, rule_id, mark, valid_until FROM recognition_pairs
 		WHERE `+where+` ORDER BY order_id, result_id`, args, func(p *pairScan) []any {
 		v := &p.Verdict
 		return []any{&p.Order, &p.Result, &v.State, &v.Failed, &v.Item, &v.RuleID, &v.Mark, &p.until}
@@ -277,8 +255,8 @@ func (d *decisionRow) fields() []any {
 	}
 }
 
-func queryDecisions(ctx context.Context, q querier, where string, args ...any) ([]Decision, error) {
-	rows, err := list(ctx, q, `SELECT `+decisionColumns+` FROM recognition_decisions WHERE `+where, args,
+func queryDecisions(ctx context.Context, q store.Querier, where string, args ...any) ([]Decision, error) {
+	rows, err := store.List(ctx, q, `SELECT `+decisionColumns+` FROM recognition_decisions WHERE `+where, args,
 		func(d *decisionRow) []any { return d.fields() })
 	if err != nil {
 		return nil, fmt.Errorf("decisions: %w", err)
