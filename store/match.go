@@ -39,7 +39,7 @@ var errNoKeys = record.Errorf(record.Precondition, "identity numbers need keys")
 // MatchPatient finds the patient of a new examination, or makes one:
 //
 //	identity number                known, birth date and sex agree    that patient            certain
-//	identity number                known, with another name           new patient             probable, link
+//	identity number                known, with another name           not trusted, see below  probable, link to its patient
 //	identity number                contradicts the birth date or sex  not trusted, see below  probable, link to its patient
 //	local id of the same issuer    known, demographics agree          that patient            certain
 //	local id of the same issuer    known, demographics contradict     new patient             probable, link
@@ -72,6 +72,10 @@ type matcher struct {
 	local   string // system of the local id, "" without one
 	index   string // blind index of the trusted identity number, "" without one
 	odd     string // blind index of a number that contradicts, "" otherwise
+
+	oddReason string // what it contradicts
+	sentBirth record.Date
+	sentSex   record.Sex
 }
 
 func (m *matcher) match(ctx context.Context) (Match, error) {
@@ -119,9 +123,10 @@ func (m *matcher) prepare() error {
 	}
 	index := m.tx.db.keys.Index(systemNational, number.Reveal())
 	if differ(d.BirthDate.String(), number.BirthDate().String()) || differ(sexed(d.Sex), sexed(number.Sex())) {
-		m.odd, d.IDNumber = index, ""
+		m.odd, m.oddReason, d.IDNumber = index, reasonNumberOdd, ""
 		return nil
 	}
+	m.sentBirth, m.sentSex = d.BirthDate, d.Sex
 	m.index, d.IDNumber, d.BirthDate = index, number, number.BirthDate()
 	if d.Sex == record.SexUnknown {
 		d.Sex = number.Sex()
@@ -170,35 +175,65 @@ func (m *matcher) byNumber(ctx context.Context) (Match, bool, error) {
 	if err != nil {
 		return Match{}, false, err
 	}
-	stranger := record.PatientID("")
+	var other *patientRow // has the number and another name
 	for i := range held {
-		if differ(held[i].birth, m.d.BirthDate.String()) || differ(sexed(held[i].Sex), sexed(m.d.Sex)) {
+		r := &held[i]
+		if differ(r.birth, m.d.BirthDate.String()) || differ(sexed(r.Sex), sexed(m.d.Sex)) {
 			continue // cannot be: both agree with the number. A row edited by hand is not trusted
 		}
-		if same, known := sameName(m.d.Name, m.d.Latin, held[i].Name, held[i].Latin); known && !same {
-			stranger = held[i].ID
-			continue
+		if same, known := sameName(m.d.Name, m.d.Latin, r.Name, r.Latin); same || !known {
+			return m.byNumberOf(ctx, r)
 		}
-		return m.byNumberOf(ctx, &held[i], held)
+		if other == nil {
+			other = r
+		}
 	}
-	if stranger == "" {
+	if other == nil {
 		return Match{}, false, nil
 	}
-	match, err := m.create(ctx, record.Probable, reasonOtherName)
+	renamed, err := m.renamed(ctx, other)
 	if err != nil {
 		return Match{}, false, err
 	}
-	return match, true, m.link(ctx, match.Patient, stranger, reasonOtherName)
+	if renamed != nil {
+		return m.byNumberOf(ctx, renamed)
+	}
+	m.distrust()
+	return Match{}, false, nil
 }
 
-// byNumberOf takes r, unless a person has still to say whose the number is: a borrowed card names two people.
-func (m *matcher) byNumberOf(ctx context.Context, r *patientRow, held []patientRow) (Match, bool, error) {
+// renamed is the patient of the name that was sent whom a person has called the same as r, nil where there is none.
+func (m *matcher) renamed(ctx context.Context, r *patientRow) (*patientRow, error) {
+	group, err := List(ctx, m.tx, `SELECT `+heldColumns+` FROM patients p WHERE p.person = $1 AND p.id <> $2 ORDER BY p.id`,
+		[]any{string(r.Person), string(r.ID)}, func(r *patientRow) []any { return r.fields() })
+	if err != nil {
+		return nil, err
+	}
+	for i := range group {
+		if same, _ := sameName(m.d.Name, m.d.Latin, group[i].Name, group[i].Latin); same {
+			return &group[i], nil
+		}
+	}
+	return nil, nil
+}
+
+// distrust goes on without the number: it names another person, so the card was borrowed or mistaken. What was read from
+// it goes too.
+func (m *matcher) distrust() {
+	m.odd, m.oddReason, m.index, m.d.IDNumber = m.index, reasonOtherName, "", ""
+	m.d.BirthDate, m.d.Sex = m.sentBirth, m.sentSex
+}
+
+// byNumberOf takes r, certain unless a person has still to say whose the number is.
+func (m *matcher) byNumberOf(ctx context.Context, r *patientRow) (Match, bool, error) {
 	found := Match{Patient: r.ID, Grade: record.Certain, Reason: reasonNational}
-	open, err := m.disputed(ctx, r.ID, held)
+	var open int
+	err := m.tx.QueryRow(ctx, `SELECT COUNT(*) FROM patient_links WHERE state = 'open' AND reason = $2 AND (patient_id = $1 OR other_id = $1)`,
+		string(r.ID), reasonOtherName).Scan(&open)
 	if err != nil {
 		return Match{}, false, err
 	}
-	if open {
+	if open > 0 {
 		found.Grade, found.Reason = record.Probable, reasonOtherName
 		return found, true, nil
 	}
@@ -252,7 +287,7 @@ func (m *matcher) byLocal(ctx context.Context) (Match, bool, error) {
 	case open:
 		found.Grade, found.Reason = record.Probable, reasonReused
 	case m.odd != "":
-		found.Grade, found.Reason = record.Probable, reasonNumberOdd
+		found.Grade, found.Reason = record.Probable, m.oddReason
 	default:
 		if err := m.learn(ctx, &held[best]); err != nil {
 			return Match{}, false, err
@@ -315,7 +350,7 @@ func (m *matcher) byDemographics(ctx context.Context) (Match, error) {
 	grade, reason := record.Certain, reasonNew
 	switch {
 	case m.odd != "":
-		grade, reason = record.Probable, reasonNumberOdd
+		grade, reason = record.Probable, m.oddReason
 	case m.local == "" && m.index == "":
 		grade, reason = record.Probable, reasonNoID
 	}
@@ -405,7 +440,7 @@ func (m *matcher) identify(ctx context.Context, id record.PatientID, system, val
 	return err
 }
 
-// linkOdd links to the patient whose number was sent with a birth date or sex that cannot be its own.
+// linkOdd links to the patient whose number was sent with a name, birth date or sex that is not its own.
 func (m *matcher) linkOdd(ctx context.Context, id record.PatientID) error {
 	if m.odd == "" {
 		return nil
@@ -414,7 +449,7 @@ func (m *matcher) linkOdd(ctx context.Context, id record.PatientID) error {
 	if err != nil || len(held) == 0 || held[0].ID == id {
 		return err
 	}
-	return m.link(ctx, id, held[0].ID, reasonNumberOdd)
+	return m.link(ctx, id, held[0].ID, m.oddReason)
 }
 
 // link puts a pair before a person, once: a decision already made stays.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -263,6 +264,8 @@ func TestFindPatientsInsideScope(t *testing.T) {
 			_, err := tx.OpenEncounter(t.Context(), store.Encounter{Patient: li, Institution: storetest.LeadHospital})
 			return err
 		}))
+		both := []record.PatientID{wang, li} // in order of id, which within a millisecond is any order
+		slices.Sort(both)
 		suwu := record.Scope{Institutions: []record.InstitutionID{storetest.Suwu}}
 		for _, c := range []struct {
 			name  string
@@ -270,16 +273,16 @@ func TestFindPatientsInsideScope(t *testing.T) {
 			q     store.PatientQuery
 			want  []record.PatientID
 		}{
-			{"name, all", record.Scope{All: true}, store.PatientQuery{Name: "王小"}, []record.PatientID{wang, li}},
+			{"name, all", record.Scope{All: true}, store.PatientQuery{Name: "王小"}, both},
 			{"name and sex", record.Scope{All: true}, store.PatientQuery{Name: "王小", Sex: record.Female}, []record.PatientID{li}},
 			{"wildcards mean nothing", record.Scope{All: true}, store.PatientQuery{Name: "%小"}, nil},
 			{"number", record.Scope{All: true}, store.PatientQuery{IDNumber: no}, []record.PatientID{wang}},
-			{"local id of any issuer", record.Scope{All: true}, store.PatientQuery{LocalID: "A1"}, []record.PatientID{wang, li}},
+			{"local id of any issuer", record.Scope{All: true}, store.PatientQuery{LocalID: "A1"}, both},
 			{"local id of one issuer", record.Scope{All: true}, store.PatientQuery{LocalID: "A1", Issuer: storetest.Dongba}, []record.PatientID{li}},
 			{"own institution", suwu, store.PatientQuery{Name: "王"}, []record.PatientID{wang}},
 			{"related", record.Scope{RelatedAt: storetest.LeadHospital}, store.PatientQuery{Name: "王"}, []record.PatientID{li}},
 			{"zero scope", record.Scope{}, store.PatientQuery{Name: "王"}, nil},
-			{"second page", record.Scope{All: true}, store.PatientQuery{Name: "王", Page: store.Page{After: string(wang)}}, []record.PatientID{li}},
+			{"second page", record.Scope{All: true}, store.PatientQuery{Name: "王", Page: store.Page{After: string(both[0])}}, both[1:]},
 		} {
 			t.Run(c.name, func(t *testing.T) {
 				found, err := db.FindPatients(t.Context(), c.scope, c.q)
@@ -454,6 +457,10 @@ func TestABorrowedCardNeverMakesTwoPeopleOne(t *testing.T) {
 		if borrower.Patient == owner.Patient || borrower.Grade != record.Probable || !borrower.Created {
 			t.Fatalf("borrower %+v, owner %+v", borrower, owner)
 		}
+		back := match(t, db, numbered(person("dongba", "B7", "李建国", "19800101", record.Male), no))
+		if back.Patient != borrower.Patient || back.Grade != record.Probable {
+			t.Fatalf("the borrower again %+v, first %+v", back, borrower)
+		}
 		pinyin := match(t, db, numbered(person("hongshagang", "C3", "WANG XIAOMING", "19800101", record.Male), no))
 		if pinyin.Patient != owner.Patient || pinyin.Grade != record.Probable {
 			t.Fatalf("while nobody has decided, the number is %+v", pinyin)
@@ -498,6 +505,24 @@ func TestADecisionOfAPersonMakesOlderResultsCertain(t *testing.T) {
 		put() // an amendment still carries the grade of its day
 		if g := grade(); g != record.Certain {
 			t.Fatalf("after the decision %s", g)
+		}
+	})
+}
+
+func TestADecidedChangeOfNameKeepsTheNumber(t *testing.T) {
+	storetest.EachDB(t, func(t *testing.T, db *store.DB) {
+		no := number("19800101", "001")
+		before := match(t, db, numbered(person("suwu", "A1", "王小明", "19800101", record.Male), no))
+		after := match(t, db, numbered(person("dongba", "B7", "王大明", "19800101", record.Male), no))
+		if after.Grade != record.Probable || after.Patient == before.Patient {
+			t.Fatalf("before %+v, after %+v", before, after)
+		}
+		must(t, db.Tx(t.Context(), func(tx *store.Tx) error {
+			return tx.DecideLink(t.Context(), before.Patient, after.Patient, store.LinkSame, "registrar")
+		}))
+		again := match(t, db, numbered(person("hongshagang", "C3", "王大明", "19800101", record.Male), no))
+		if again.Patient != after.Patient || again.Grade != record.Certain {
+			t.Fatalf("after the decision %+v", again)
 		}
 	})
 }
