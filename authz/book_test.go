@@ -13,6 +13,7 @@ import (
 	"errors"
 	"fmt"
 	"math/big"
+	"net/netip"
 	"net/url"
 	"path/filepath"
 	"slices"
@@ -281,7 +282,7 @@ func TestRevocationReachesOtherGatewaysInASecond(t *testing.T) {
 		_, out["key"] = b.ByKey(ctx, secret)
 		_, out["basic"] = b.ByBasic(ctx, string(k.ID), secret)
 		_, out["certificate"] = b.ByCertificate(ctx, cert.Fingerprint)
-		_, out["device"] = b.ByDevice(ctx, "CT1 ")
+		_, out["device"] = b.ByDevice(ctx, Station{AETitle: "CT1 "})
 		return out
 	}
 	for _, b := range []*Book{d.Book, other} {
@@ -444,10 +445,13 @@ func TestDevices(t *testing.T) {
 	two := Device{Institution: storetest.Dongba, Name: "CT", AETitle: "SUWU_CT"}
 	_, err = d.CreateDevice(ctx, d.system, two)
 	wantKind(t, "the same AE title", err, record.Conflict)
-	c, err := d.ByDevice(ctx, "SUWU_CT")
+	home := netip.MustParseAddr("10.1.2.3")
+	c, err := d.ByDevice(ctx, Station{AETitle: "SUWU_CT ", Address: home})
 	if err != nil || c.Actor.ID != "SUWU_CT" || c.Actor.Institution != storetest.Suwu || !slices.Equal(c.Roles, []string{DeviceRole}) || c.KeyScopes != nil {
 		t.Errorf("%+v, %v", c, err)
 	}
+	_, err = d.ByDevice(ctx, Station{AETitle: "SUWU_CT", Address: netip.MustParseAddr("10.1.2.4")})
+	wantKind(t, "another address", err, record.Unauthenticated)
 	closed, open := false, true
 	if _, err := d.UpdateDevice(ctx, d.system, one.ID, DeviceChange{Active: &closed}); err != nil {
 		t.Fatal(err)
@@ -458,12 +462,59 @@ func TestDevices(t *testing.T) {
 	_, err = d.UpdateDevice(ctx, d.system, one.ID, DeviceChange{Active: &open})
 	wantKind(t, "back while it is taken", err, record.Conflict)
 	for _, ae := range []string{"", "suwu_ct", "SUWU CT", "SUWU_CT\x00", strings.Repeat("A", 17)} {
-		_, err := d.ByDevice(ctx, ae)
+		_, err := d.ByDevice(ctx, Station{AETitle: ae})
 		wantKind(t, ae, err, record.Unauthenticated)
 	}
 	for _, ae := range []string{"", "A B", "A\\B", "A\x00", strings.Repeat("A", 17)} {
 		_, err := d.CreateDevice(ctx, d.system, Device{Institution: storetest.Suwu, Name: "x", AETitle: ae})
 		wantKind(t, ae, err, record.Invalid)
+	}
+}
+
+func TestStationsAreBound(t *testing.T) {
+	d := newDesk(t)
+	ctx := t.Context()
+	print1, print2 := strings.Repeat("ab", 32), strings.Repeat("cd", 32)
+	for _, tt := range []struct {
+		name        string
+		device      Device
+		from        string
+		certificate string
+		ok          bool
+	}{
+		{"nothing asked for", Device{}, "10.9.9.9", "", true},
+		{"the address", Device{Address: "10.1.2.3"}, "10.1.2.3", "", true},
+		{"the address in IPv6 clothes", Device{Address: "10.1.2.3:104"}, "::ffff:10.1.2.3", "", true},
+		{"another address", Device{Address: "10.1.2.3:104"}, "10.1.2.30", "", false},
+		{"inside the network", Device{Address: "10.1.2.0/24"}, "10.1.2.30", "", true},
+		{"outside the network", Device{Address: "10.1.2.0/24"}, "10.1.3.30", "", false},
+		{"a host name", Device{Address: "localhost:104"}, "127.0.0.1", "", true},
+		{"the certificate", Device{Certificate: print1}, "10.9.9.9", print1, true},
+		{"another certificate", Device{Certificate: print1}, "10.9.9.9", print2, false},
+		{"no certificate", Device{Certificate: print1}, "10.9.9.9", "", false},
+		{"the certificate from another address", Device{Certificate: print1, Address: "10.1.2.3"}, "10.9.9.9", print1, false},
+		{"a workstation", Device{Role: WorkstationRole, Address: "10.1.2.3"}, "10.1.2.3", "", true},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			closed := false
+			tt.device.Institution, tt.device.Name, tt.device.AETitle = storetest.Suwu, "x", "ONE"
+			made, err := d.CreateDevice(ctx, d.system, tt.device)
+			if err != nil {
+				t.Fatal(err)
+			}
+			c, err := d.ByDevice(ctx, Station{AETitle: "ONE", Address: netip.MustParseAddr(tt.from), Certificate: tt.certificate})
+			if (err == nil) != tt.ok || err == nil && c.Roles[0] != made.Role {
+				t.Errorf("%+v, %v", c, err)
+			}
+			if _, err := d.UpdateDevice(ctx, d.system, made.ID, DeviceChange{Active: &closed}); err != nil {
+				t.Fatal(err)
+			}
+		})
+	}
+	for _, bad := range []Device{{Role: "his"}, {Role: WorkstationRole}, {Certificate: "ab"}} {
+		bad.Institution, bad.Name, bad.AETitle = storetest.Suwu, "x", "TWO"
+		_, err := d.CreateDevice(ctx, d.system, bad)
+		wantKind(t, "a device that is not bound", err, record.Invalid)
 	}
 }
 

@@ -9,7 +9,7 @@ import (
 	"github.com/lianzhen/lianzhen/record"
 )
 
-// The roles. The last two are for programs, which get them by what they are and not by a grant.
+// The roles. The last three are for programs, which get them by what they are and not by a grant.
 const (
 	Technician       = "technician"        // 技师
 	Clinician        = "clinician"         // 临床医师
@@ -23,6 +23,7 @@ const (
 	AuditAdmin       = "audit_admin"       // 审计管理员
 	Supervisor       = "supervisor"        // 监管
 	DeviceRole       = "device"            // a modality, by AE title
+	WorkstationRole  = "workstation"       // a reading workstation or viewer of a centre's hospital, by AE title
 	HISRole          = "his"               // a hospital information system, by API key or certificate
 )
 
@@ -32,17 +33,18 @@ const Root record.InstitutionID = "platform"
 var (
 	roleWords = []string{
 		Technician, Clinician, Reader, Reviewer, CentreAdmin, InstitutionAdmin, CommunityAdmin,
-		PlatformAdmin, SecurityAdmin, AuditAdmin, Supervisor, DeviceRole, HISRole,
+		PlatformAdmin, SecurityAdmin, AuditAdmin, Supervisor, DeviceRole, WorkstationRole, HISRole,
 	}
 	// officers are the three administrators of 等保2.0 (三员): no two on one person, and none with patient data.
 	officers = []string{PlatformAdmin, SecurityAdmin, AuditAdmin}
 	// medical are the roles that reach patient data.
-	medical = []string{Technician, Clinician, Reader, Reviewer, CentreAdmin, DeviceRole, HISRole}
+	medical = []string{Technician, Clinician, Reader, Reviewer, CentreAdmin, DeviceRole, WorkstationRole, HISRole}
 )
 
 // vocabulary is every act of every kind of thing.
 var vocabulary = map[string][]string{
-	"imaging":     {"write", "read", "finish", "resolve"},
+	"imaging":     {"write", "read", "finish", "resolve", "forward", "correct", "teach"},
+	"worklist":    {"read", "write", "perform"},
 	"case":        {"list", "claim", "draft", "submit", "review", "sign", "amend", "withdraw", "priority"},
 	"report":      {"read"},
 	"critical":    {"raise", "acknowledge", "read"},
@@ -60,7 +62,7 @@ var vocabulary = map[string][]string{
 // withdrawn consent hides them.
 var patientKinds = map[string]bool{
 	"imaging": true, "case": true, "report": true, "critical": true, "result": true,
-	"recognition": true, "patient": true,
+	"recognition": true, "patient": true, "worklist": true,
 }
 
 var purposes = []record.Purpose{
@@ -76,7 +78,7 @@ func Acts(kind string) []string { return slices.Clone(vocabulary[kind]) }
 
 // Roles lists the roles that a person can be granted.
 func Roles() []string {
-	return slices.DeleteFunc(slices.Clone(roleWords), func(r string) bool { return r == DeviceRole || r == HISRole })
+	return slices.DeleteFunc(slices.Clone(roleWords), func(r string) bool { return r == DeviceRole || r == WorkstationRole || r == HISRole })
 }
 
 // keyScopes is what a scope of an API key or certificate covers. It narrows what the role "his" may do, never widens.
@@ -84,6 +86,9 @@ func Roles() []string {
 var keyScopes = map[string][]string{
 	"imaging:write":     {"imaging.write", "imaging.finish"},
 	"imaging:read":      {"imaging.read", "result.read", "report.read"},
+	"imaging:forward":   {"imaging.forward"},
+	"worklist:read":     {"worklist.read"},
+	"worklist:write":    {"worklist.write", "worklist.perform", "worklist.read"},
 	"reading:read":      {"case.list", "report.read", "result.read", "result.watch", "critical.read"},
 	"reading:write":     {"case.priority", "critical.acknowledge"},
 	"recognition:read":  {"recognition.read", "result.read", "report.read"},

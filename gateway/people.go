@@ -116,13 +116,13 @@ func (s *directoryServer) CreateDevice(ctx context.Context, req *pb.CreateDevice
 	in := req.GetDevice()
 	return deviceOr(s.Book.CreateDevice(ctx, scopeOf(ctx), authz.Device{
 		Institution: record.InstitutionID(in.GetInstitutionId()), Name: in.GetName(), AETitle: in.GetAeTitle(),
-		Address: in.GetAddress(), Modality: in.GetModality(),
+		Address: in.GetAddress(), Modality: in.GetModality(), Role: in.GetRole(), Certificate: in.GetCertificate(),
 	}))
 }
 
 func (s *directoryServer) UpdateDevice(ctx context.Context, req *pb.UpdateDeviceRequest) (*pb.Device, error) {
 	in := req.GetDevice()
-	has, err := masked(req.GetUpdateMask(), "device_id", "name", "address", "modality", "active")
+	has, err := masked(req.GetUpdateMask(), "device_id", "name", "address", "modality", "active", "role", "certificate")
 	if err != nil {
 		return nil, err
 	}
@@ -131,6 +131,8 @@ func (s *directoryServer) UpdateDevice(ctx context.Context, req *pb.UpdateDevice
 	set(has("address"), &c.Address, ptr(in.GetAddress()))
 	set(has("modality"), &c.Modality, ptr(in.GetModality()))
 	set(has("active"), &c.Active, ptr(in.GetActive()))
+	set(has("role"), &c.Role, ptr(in.GetRole()))
+	set(has("certificate"), &c.Certificate, ptr(in.GetCertificate()))
 	return deviceOr(s.Book.UpdateDevice(ctx, scopeOf(ctx), authz.DeviceID(in.GetDeviceId()), c))
 }
 
@@ -199,7 +201,7 @@ func keyToPB(k authz.APIKey) *pb.ApiKey {
 func deviceToPB(d authz.Device) *pb.Device {
 	return &pb.Device{
 		DeviceId: string(d.ID), InstitutionId: string(d.Institution), Name: d.Name, AeTitle: d.AETitle, Address: d.Address,
-		Modality: d.Modality, Active: d.Active,
+		Modality: d.Modality, Role: d.Role, Certificate: d.Certificate, Active: d.Active,
 	}
 }
 

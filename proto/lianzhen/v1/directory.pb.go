@@ -1700,17 +1700,24 @@ func (x *RevokeApiKeyRequest) GetKeyId() string {
 	return ""
 }
 
-// A modality, cart or analyser.
+// A modality, cart, analyser or reading workstation.
 type Device struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	DeviceId      string                 `protobuf:"bytes,1,opt,name=device_id,json=deviceId,proto3" json:"device_id,omitempty"`
 	InstitutionId string                 `protobuf:"bytes,2,opt,name=institution_id,json=institutionId,proto3" json:"institution_id,omitempty"`
 	Name          string                 `protobuf:"bytes,3,opt,name=name,proto3" json:"name,omitempty"`
 	// PS3.5 AE: at most 16 characters.
-	AeTitle       string `protobuf:"bytes,4,opt,name=ae_title,json=aeTitle,proto3" json:"ae_title,omitempty"`
-	Address       string `protobuf:"bytes,5,opt,name=address,proto3" json:"address,omitempty"`
-	Modality      string `protobuf:"bytes,6,opt,name=modality,proto3" json:"modality,omitempty"`
-	Active        bool   `protobuf:"varint,7,opt,name=active,proto3" json:"active,omitempty"`
+	AeTitle string `protobuf:"bytes,4,opt,name=ae_title,json=aeTitle,proto3" json:"ae_title,omitempty"`
+	// host:port, host or network (10.1.2.0/24). Calls are taken from the host only, objects are sent to the port. Empty:
+	// calls may come from anywhere, and nothing is sent to it.
+	Address  string `protobuf:"bytes,5,opt,name=address,proto3" json:"address,omitempty"`
+	Modality string `protobuf:"bytes,6,opt,name=modality,proto3" json:"modality,omitempty"`
+	Active   bool   `protobuf:"varint,7,opt,name=active,proto3" json:"active,omitempty"`
+	// "device" (default): sends for its institution and reads what is its own. "workstation": reads what the centres of its
+	// institution read; it needs an address or a certificate.
+	Role string `protobuf:"bytes,8,opt,name=role,proto3" json:"role,omitempty"`
+	// SHA-256 of the TLS client certificate that it must show, lower-case hexadecimal; empty: none is asked for.
+	Certificate   string `protobuf:"bytes,9,opt,name=certificate,proto3" json:"certificate,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1792,6 +1799,20 @@ func (x *Device) GetActive() bool {
 		return x.Active
 	}
 	return false
+}
+
+func (x *Device) GetRole() string {
+	if x != nil {
+		return x.Role
+	}
+	return ""
+}
+
+func (x *Device) GetCertificate() string {
+	if x != nil {
+		return x.Certificate
+	}
+	return ""
 }
 
 type ListDevicesRequest struct {
@@ -1961,7 +1982,7 @@ func (x *CreateDeviceRequest) GetRequestId() string {
 type UpdateDeviceRequest struct {
 	state  protoimpl.MessageState `protogen:"open.v1"`
 	Device *Device                `protobuf:"bytes,1,opt,name=device,proto3" json:"device,omitempty"`
-	// name, address, modality, active.
+	// name, address, modality, active, role, certificate.
 	UpdateMask    *fieldmaskpb.FieldMask `protobuf:"bytes,2,opt,name=update_mask,json=updateMask,proto3" json:"update_mask,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -2797,7 +2818,7 @@ const file_lianzhen_v1_directory_proto_rawDesc = "" +
 	"\x13CreateApiKeyRequest\x124\n" +
 	"\aapi_key\x18\x01 \x01(\v2\x13.lianzhen.v1.ApiKeyB\x06\xbaH\x03\xc8\x01\x01R\x06apiKey\"7\n" +
 	"\x13RevokeApiKeyRequest\x12 \n" +
-	"\x06key_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\x05keyId\"\xef\x01\n" +
+	"\x06key_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\x05keyId\"\xdd\x02\n" +
 	"\x06Device\x12\x1b\n" +
 	"\tdevice_id\x18\x01 \x01(\tR\bdeviceId\x12%\n" +
 	"\x0einstitution_id\x18\x02 \x01(\tR\rinstitutionId\x12\x1c\n" +
@@ -2805,7 +2826,9 @@ const file_lianzhen_v1_directory_proto_rawDesc = "" +
 	"\bae_title\x18\x04 \x01(\tB\a\xbaH\x04r\x02\x18\x10R\aaeTitle\x12\"\n" +
 	"\aaddress\x18\x05 \x01(\tB\b\xbaH\x05r\x03\x18\xff\x01R\aaddress\x12#\n" +
 	"\bmodality\x18\x06 \x01(\tB\a\xbaH\x04r\x02\x18\x10R\bmodality\x12\x16\n" +
-	"\x06active\x18\a \x01(\bR\x06active\"\x8c\x01\n" +
+	"\x06active\x18\a \x01(\bR\x06active\x120\n" +
+	"\x04role\x18\b \x01(\tB\x1c\xbaH\x19r\x17R\x00R\x06deviceR\vworkstationR\x04role\x12:\n" +
+	"\vcertificate\x18\t \x01(\tB\x18\xbaH\x15r\x132\x11^([0-9a-f]{64})?$R\vcertificate\"\x8c\x01\n" +
 	"\x12ListDevicesRequest\x12'\n" +
 	"\tpage_size\x18\x01 \x01(\x05B\n" +
 	"\xbaH\a\x1a\x05\x18\xe8\a(\x00R\bpageSize\x12\x1d\n" +
