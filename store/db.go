@@ -5,6 +5,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -120,12 +121,46 @@ const txTries = 6
 // a transaction that lost against another is tried again: fn must do nothing but work on tx. fn must not call Tx or
 // Note of the same DB: SQLite has one writer and it would wait for itself.
 func (db *DB) Tx(ctx context.Context, fn func(tx *Tx) error) error {
+	return db.try(ctx, func() error {
+		sqlTx, err := db.write.BeginTx(ctx, nil)
+		if err != nil {
+			return err
+		}
+		return db.once(ctx, sqlTx, fn)
+	})
+}
+
+// softTx is Tx whose commit does not wait for the disk: the program may die after it, the machine may not.
+func (db *DB) softTx(ctx context.Context, fn func(tx *Tx) error) error {
+	return db.try(ctx, func() error {
+		conn, err := db.write.Conn(ctx)
+		if err != nil {
+			return err
+		}
+		defer func() { _ = conn.Close() }()
+		if _, err := conn.ExecContext(ctx, db.dialect.soft); err != nil {
+			return err
+		}
+		defer func() {
+			if _, err := conn.ExecContext(context.WithoutCancel(ctx), db.dialect.hard); err != nil {
+				_ = conn.Raw(func(any) error { return driver.ErrBadConn }) // never used again
+			}
+		}()
+		sqlTx, err := conn.BeginTx(ctx, nil)
+		if err != nil {
+			return err
+		}
+		return db.once(ctx, sqlTx, fn)
+	})
+}
+
+func (db *DB) try(ctx context.Context, do func() error) error {
 	var err error
 	for try := range txTries {
 		if try > 0 && !pause(ctx, try) {
 			break
 		}
-		if err = db.once(ctx, fn); err == nil || !retryable(err) {
+		if err = do(); err == nil || !retryable(err) {
 			break
 		}
 	}
@@ -142,11 +177,7 @@ func pause(ctx context.Context, try int) bool {
 	}
 }
 
-func (db *DB) once(ctx context.Context, fn func(tx *Tx) error) error {
-	sqlTx, err := db.write.BeginTx(ctx, nil)
-	if err != nil {
-		return err
-	}
+func (db *DB) once(ctx context.Context, sqlTx *sql.Tx, fn func(tx *Tx) error) error {
 	defer func() { _ = sqlTx.Rollback() }()
 	tx := &Tx{tx: sqlTx, db: db}
 	if err := fn(tx); err != nil {

@@ -438,3 +438,39 @@ func TestPostgresMigratesOnceForManyGateways(t *testing.T) {
 	}
 	wg.Wait()
 }
+
+func TestNoteSoonLeavesOtherCommitsDurable(t *testing.T) {
+	storetest.EachDB(t, func(t *testing.T, db *store.DB) {
+		ctx := t.Context()
+		var before string
+		ask := map[string]string{"sqlite": `PRAGMA synchronous`, "postgres": `SHOW synchronous_commit`}[db.Dialect()]
+		setting := func() (v string) {
+			must(t, db.Tx(ctx, func(tx *store.Tx) error { return tx.QueryRow(ctx, ask).Scan(&v) }))
+			return v
+		}
+		before = setting()
+		var all sync.WaitGroup
+		for i := range 40 {
+			all.Go(func() {
+				note := db.NoteSoon
+				if i%4 == 0 {
+					note = db.Note
+				}
+				if err := note(ctx, event("soon", "")); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		all.Wait()
+		if after := setting(); after != before {
+			t.Errorf("commits wait for the disk: %q, before %q", after, before)
+		}
+		found, err := db.Events(ctx, store.EventFilter{Acts: []string{"soon"}})
+		must(t, err)
+		if len(found) != 40 {
+			t.Errorf("%d events", len(found))
+		}
+		_, err = db.VerifyEvents(ctx)
+		must(t, err)
+	})
+}

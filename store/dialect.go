@@ -46,6 +46,9 @@ type dialect struct {
 	listen     func(ctx context.Context, url string, heard func(seq int64, directory bool))
 	backup     func(ctx context.Context, url, path string) error
 	migrating  []goose.ProviderOption
+
+	// soft makes the commits of a connection not wait for the disk, hard makes them wait again.
+	soft, hard string
 }
 
 func dialectOf(url string) (dialect, error) {
@@ -83,6 +86,8 @@ var sqliteDialect = dialect{
 	notify: func(context.Context, *sql.Tx, int64, bool) error { return nil },
 	listen: func(ctx context.Context, _ string, _ func(int64, bool)) { <-ctx.Done() },
 	backup: backupSQLite,
+	soft:   "PRAGMA synchronous = NORMAL",
+	hard:   "PRAGMA synchronous = FULL",
 }
 
 // openSQLite opens one writer and several readers. The journal is a WAL and every commit is flushed to the disk. No
@@ -172,6 +177,8 @@ func postgresDialect() (dialect, error) {
 			return record.Errorf(record.Precondition, "backup: use pg_dump or pg_basebackup for PostgreSQL")
 		},
 		migrating: []goose.ProviderOption{goose.WithSessionLocker(locker)},
+		soft:      "SET synchronous_commit = off",
+		hard:      "RESET synchronous_commit",
 	}, nil
 }
 

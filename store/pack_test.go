@@ -320,6 +320,25 @@ func BenchmarkNote(b *testing.B) {
 	}
 }
 
+func BenchmarkNoteAlone(b *testing.B) {
+	for _, how := range []struct {
+		name string
+		note func(db *store.DB) func(context.Context, ...record.Event) error
+	}{
+		{"durable", func(db *store.DB) func(context.Context, ...record.Event) error { return db.Note }},
+		{"soon", func(db *store.DB) func(context.Context, ...record.Event) error { return db.NoteSoon }},
+	} {
+		b.Run(how.name, func(b *testing.B) {
+			note := how.note(storetest.SQLite(b))
+			for b.Loop() {
+				if err := note(b.Context(), event("patient.read", "x")); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
 func BenchmarkTx(b *testing.B) {
 	run := func(b *testing.B, db *store.DB) {
 		for b.Loop() {

@@ -4,6 +4,7 @@ package store
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -77,6 +78,7 @@ type notes struct {
 
 type note struct {
 	events []record.Event
+	soft   bool // the commit need not wait for the disk
 	done   chan error
 }
 
@@ -92,10 +94,20 @@ func newNotes(db *DB) *notes {
 // Note writes events that belong to no other change, above all reads of patient data, and returns when they are
 // durable. Calls at the same time share one transaction. When ctx ends early the events may still be written.
 func (db *DB) Note(ctx context.Context, events ...record.Event) error {
+	return db.note(ctx, note{}, events)
+}
+
+// NoteSoon is Note without waiting for the disk: the event is written and outlives the program, but the last ones before
+// the machine itself loses power may be missing. For searches, of which there are many and which open no record.
+func (db *DB) NoteSoon(ctx context.Context, events ...record.Event) error {
+	return db.note(ctx, note{soft: true}, events)
+}
+
+func (db *DB) note(ctx context.Context, n note, events []record.Event) error {
 	if len(events) == 0 {
 		return nil
 	}
-	n := note{events: make([]record.Event, len(events)), done: make(chan error, 1)}
+	n.events, n.done = make([]record.Event, len(events)), make(chan error, 1)
 	for i, e := range events {
 		n.events[i] = db.filled(e)
 	}
@@ -176,7 +188,11 @@ func (n *notes) write(all []note) {
 func (n *notes) commit(all []note) error {
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
-	return n.db.Tx(ctx, func(tx *Tx) error {
+	commit := n.db.softTx
+	if slices.ContainsFunc(all, func(n note) bool { return !n.soft }) {
+		commit = n.db.Tx
+	}
+	return commit(ctx, func(tx *Tx) error {
 		for _, one := range all {
 			for _, e := range one.events {
 				tx.Emit(e)
