@@ -48,6 +48,7 @@ type arrival struct {
 	scope      record.Scope
 	site       site
 	facts      facts
+	header     *dicom.DataSet
 	id         InstanceID
 	study      record.ExamID
 	size       int64
@@ -78,7 +79,7 @@ func (c *Centre) Accept(ctx context.Context, s record.Scope, src Source) (Stored
 	if err != nil {
 		return Stored{}, c.refuse(ctx, s, place, src, refused{Part: part}, err)
 	}
-	a := &arrival{scope: s, site: place, facts: c.factsOf(o, place.institution, c.db.Now()), size: part.Size(), sha256: part.SHA256()}
+	a := &arrival{scope: s, site: place, facts: c.factsOf(o, place.institution, c.db.Now()), header: &o.Header.DataSet, size: part.Size(), sha256: part.SHA256()}
 	a.id, a.study = instanceID(place.institution, a.facts.sop), studyID(place.institution, a.facts.study)
 	if a.meta, err = metadata(o); err != nil {
 		return Stored{}, err

@@ -87,7 +87,7 @@ func synthetic(rnd *rand.Rand, place site, n int) *arrival {
 	name := string([]rune{surnames[rnd.IntN(len(surnames))], givens[rnd.IntN(len(givens))], givens[rnd.IntN(len(givens))]})
 	day := time.Date(2023, 1, 1, 0, 0, 0, 0, time.UTC).AddDate(0, 0, rnd.IntN(1200))
 	uid := dicom.UID(fmt.Sprintf("1.2.826.0.1.%d", n))
-	a := &arrival{site: place, size: 1, sha256: fmt.Sprintf("%064x", n), facts: facts{
+	a := &arrival{site: place, header: dicom.NewDataSet(), size: 1, sha256: fmt.Sprintf("%064x", n), facts: facts{
 		who: record.Demographics{
 			Issuer: place.institution, LocalID: record.Personal(fmt.Sprintf("P%07d", n)), Name: record.Personal(name),
 			BirthDate: record.Date{Year: 1940 + rnd.IntN(70), Month: time.Month(1 + rnd.IntN(12)), Day: 1 + rnd.IntN(28)}, Sex: record.Male,
@@ -106,7 +106,7 @@ func (l *lab) latency(b *testing.B, name string, query func(i int) StudyQuery) {
 			q := query(i)
 			q.Limit = 25
 			start := time.Now()
-			text, args, err := l.studySQL(l.all(), q)
+			text, args, err := l.studySQL(l.all(), studyFilter{StudyQuery: q, name: parseName(q.Name)}, studyColumns)
 			if err == nil {
 				err = l.drain(b.Context(), text, args)
 			}

@@ -73,7 +73,7 @@ func scanStudy(scan func(...any) error) (Study, error) {
 
 // FindStudies answers a page and the token of the next one, empty at the end.
 func (c *Centre) FindStudies(ctx context.Context, s record.Scope, q StudyQuery) ([]Study, string, error) {
-	query, args, err := c.studySQL(s, q)
+	query, args, err := c.studySQL(s, studyFilter{StudyQuery: q, name: parseName(q.Name)}, studyColumns)
 	if err != nil {
 		return nil, "", err
 	}
@@ -96,14 +96,22 @@ func (c *Centre) noteSearch(ctx context.Context, s record.Scope, q StudyQuery, n
 	}.By(s))
 }
 
+// studyFilter is what studies are selected by.
+type studyFilter struct {
+	StudyQuery
+	name   nameQuery
+	more   func(b *sqlText) // further conditions
+	narrow bool             // they leave few
+}
+
 // studySQL drives the query by what selects most: an identifier, then the name's tokens, then the modality by date.
 // CROSS JOIN keeps that order on SQLite, and is a plain join on PostgreSQL.
-func (c *Centre) studySQL(s record.Scope, q StudyQuery) (string, []any, error) {
+func (c *Centre) studySQL(s record.Scope, q studyFilter, columns string) (string, []any, error) {
 	b := &sqlText{}
 	from, order := "studies st", "st.study_date DESC, st.id DESC"
 	key := "(st.study_date, st.id)"
-	name := parseName(q.Name)
-	narrow := q.Patient != "" || q.LocalNumber != "" || q.UID != "" || q.Accession != ""
+	name := q.name
+	narrow := q.narrow || q.Patient != "" || q.LocalNumber != "" || q.UID != "" || q.Accession != ""
 	date := "st.study_date"
 	switch {
 	case !narrow && name.lo != "" && name.lo == name.hi:
@@ -143,6 +151,9 @@ func (c *Centre) studySQL(s record.Scope, q StudyQuery) (string, []any, error) {
 		esc := strings.NewReplacer(`\`, `\\`, "%", `\%`, "_", `\_`).Replace(q.Description)
 		b.and("st.description LIKE " + b.arg("%"+esc+"%") + ` ESCAPE '\'`)
 	}
+	if q.more != nil {
+		q.more(b)
+	}
 	if q.Page != "" {
 		d, id, err := parsePage(q.Page)
 		if err != nil {
@@ -151,7 +162,7 @@ func (c *Centre) studySQL(s record.Scope, q StudyQuery) (string, []any, error) {
 		b.and(key + " < (" + b.arg(d) + ", " + b.arg(id) + ")")
 	}
 	b.and(c.db.ScopeSQL(s, "st.institution_id", "st.patient_id", &b.args))
-	text := "SELECT " + studyColumns + " FROM " + from + " WHERE " + strings.Join(b.conds, " AND ") + " ORDER BY " + order +
+	text := "SELECT " + columns + " FROM " + from + " WHERE " + strings.Join(b.conds, " AND ") + " ORDER BY " + order +
 		" LIMIT " + b.arg(q.Limit+1)
 	return text, b.args, nil
 }
@@ -276,9 +287,15 @@ func instancePage(last Instance) string {
 }
 
 func (c *Centre) instances(ctx context.Context, id record.ExamID, series SeriesID, limit int, page string) ([]Instance, error) {
+	return c.instancesOf(ctx, id, series, nil, limit, page)
+}
+
+// instancesOf lists instances by series and number; only those of the given SOP Instance UIDs, where there are any.
+func (c *Centre) instancesOf(ctx context.Context, id record.ExamID, series SeriesID, uids []string, limit int, page string) ([]Instance, error) {
 	b := &sqlText{}
 	b.and("i.study_id = " + b.arg(string(id)))
 	b.equal("i.series_id", string(series))
+	b.in("i.sop_uid", uids)
 	if page != "" {
 		raw, err := base64.RawURLEncoding.DecodeString(page)
 		p := strings.Split(string(raw), "|")
@@ -291,7 +308,7 @@ func (c *Centre) instances(ctx context.Context, id record.ExamID, series SeriesI
 		}
 		b.and("(i.series_id, i.number, i.id) > (" + b.arg(p[0]) + "," + b.arg(n) + "," + b.arg(p[2]) + ")")
 	}
-	query := "SELECT " + instanceColumns + " FROM instances i WHERE " + strings.Join(b.conds, " AND ") +
+	query := "SELECT " + instanceColumns + " FROM instances i WHERE " + b.where() +
 		" ORDER BY i.series_id, i.number, i.id LIMIT " + b.arg(limit)
 	return store.Collect(ctx, c.db, query, b.args, scanInstance)
 }

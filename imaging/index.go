@@ -166,11 +166,11 @@ func (c *Centre) openStudy(ctx context.Context, tx *store.Tx, a *arrival) (*open
 	now := record.Micros(a.at(tx))
 	name, latin := f.who.Name.Reveal(), f.who.Latin.Reveal()
 	_, err = tx.Exec(ctx, `INSERT INTO studies (id, institution_id, centre_id, study_uid, patient_id, grade, local_number, name, name_key,
-		birth_date, sex, accession, study_date, study_time, referring, performed_at, first_at, last_at)
-		VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14,$15,$16,$17,$17)`,
+		birth_date, sex, accession, study_date, study_time, referring, performed_at, first_at, last_at, attributes)
+		VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14,$15,$16,$17,$17,$18)`,
 		string(st.id), string(st.institution), string(a.site.centre.ID), string(f.study), string(m.Patient), string(m.Grade), st.local,
 		name, nameKey(name, latin), f.who.BirthDate.String(), string(f.who.Sex), f.accession, f.studyDate, f.studyTime,
-		f.referring.Reveal(), record.Micros(f.performedAt), now)
+		f.referring.Reveal(), record.Micros(f.performedAt), now, attributes(a.header, studyTags))
 	if err != nil {
 		return nil, err
 	}
@@ -232,16 +232,19 @@ func (st *openStudyRow) addSeries(ctx context.Context, tx *store.Tx, added []pac
 			continue
 		}
 		delete(counts, id)
-		var now int
-		err := tx.QueryRow(ctx, `INSERT INTO series (id, study_id, series_uid, modality, number, description, body_part, instance_count)
-			VALUES ($1,$2,$3,$4,$5,$6,$7,$8) ON CONFLICT (id) DO UPDATE SET instance_count = series.instance_count + $8
-			RETURNING instance_count`, string(id), string(st.id), string(f.series), f.modality, f.seriesNumber, f.seriesDescription,
-			f.bodyPart, n).Scan(&now)
+		res, err := tx.Exec(ctx, `UPDATE series SET instance_count = instance_count + $2 WHERE id = $1`, string(id), n)
 		if err != nil {
 			return err
 		}
-		if now == n {
-			st.newSeries++
+		if had, err := res.RowsAffected(); err != nil || had > 0 {
+			continue
+		}
+		st.newSeries++
+		_, err = tx.Exec(ctx, `INSERT INTO series (id, study_id, series_uid, modality, number, description, body_part, instance_count, attributes)
+			VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9)`, string(id), string(st.id), string(f.series), f.modality, f.seriesNumber,
+			f.seriesDescription, f.bodyPart, n, attributes(p.Item.header, seriesTags))
+		if err != nil {
+			return err
 		}
 	}
 	return nil

@@ -175,7 +175,7 @@ func (c *Centre) arrivalOf(r io.Reader, place site, b store.BlobInfo) (*arrival,
 	if err != nil {
 		return nil, err
 	}
-	a := &arrival{scope: system, site: place, facts: c.factsOf(o, place.institution, b.ModifiedAt), size: in.n, receivedAt: b.ModifiedAt}
+	a := &arrival{scope: system, site: place, facts: c.factsOf(o, place.institution, b.ModifiedAt), header: &o.Header.DataSet, size: in.n, receivedAt: b.ModifiedAt}
 	a.sha256 = hex.EncodeToString(sum.Sum(nil))
 	a.id, a.study = instanceID(place.institution, a.facts.sop), studyID(place.institution, a.facts.study)
 	a.frames = frameTable(o)

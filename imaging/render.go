@@ -4,7 +4,6 @@ package imaging
 
 import (
 	"bytes"
-	"compress/gzip"
 	"context"
 	"database/sql"
 	"errors"
@@ -162,13 +161,5 @@ func (c *Centre) Metadata(ctx context.Context, s record.Scope, id InstanceID) ([
 	if err != nil {
 		return nil, err
 	}
-	var gz []byte
-	if err := c.db.QueryRow(ctx, `SELECT json_gz FROM instance_metadata WHERE instance_id = $1`, string(i.ID)).Scan(&gz); err != nil {
-		return nil, err
-	}
-	z, err := gzip.NewReader(bytes.NewReader(gz))
-	if err != nil {
-		return nil, err
-	}
-	return io.ReadAll(z)
+	return c.MetadataOf(ctx, i.ID)
 }

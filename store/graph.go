@@ -5,6 +5,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -159,6 +160,9 @@ func (g *Graph) Institution(id record.InstitutionID) (Institution, bool) {
 	i, ok := g.institutions[id]
 	return i, ok
 }
+
+// Institutions lists all, by id.
+func (g *Graph) Institutions() []record.InstitutionID { return slices.Sorted(maps.Keys(g.institutions)) }
 
 // Ancestors are all that id belongs to, nearest first.
 func (g *Graph) Ancestors(id record.InstitutionID) []record.InstitutionID { return walk(id, g.parents) }
