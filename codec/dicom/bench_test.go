@@ -105,3 +105,99 @@ func TestLargeStreamsThroughScan(t *testing.T) {
 		t.Error(used, "bytes allocated")
 	}
 }
+
+// bare gives the data set of the slice without pixels, and its bytes as DIMSE carries them.
+func bare(b *testing.B) (*dicom.DataSet, []byte) {
+	b.Helper()
+	obj, err := dicom.ScanHeader(bytes.NewReader(slice(b)), dicom.Options{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	raw, err := dicom.AppendDataSet(nil, &obj.Header.DataSet, dicom.ExplicitLE, "")
+	if err != nil {
+		b.Fatal(err)
+	}
+	return &obj.Header.DataSet, raw
+}
+
+func BenchmarkReadDataSet(b *testing.B) {
+	_, raw := bare(b)
+	b.SetBytes(int64(len(raw)))
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := dicom.ReadDataSet(raw, dicom.ExplicitLE, dicom.Limits{}); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func BenchmarkAppendDataSet(b *testing.B) {
+	d, raw := bare(b)
+	for _, charset := range []string{"", "GB18030"} {
+		b.Run("charset "+charset, func(b *testing.B) {
+			b.SetBytes(int64(len(raw)))
+			b.ReportAllocs()
+			for b.Loop() {
+				var err error
+				if raw, err = dicom.AppendDataSet(raw[:0], d, dicom.ExplicitLE, charset); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
+func BenchmarkParseJSON(b *testing.B) {
+	d, _ := bare(b)
+	json := d.AppendJSON(nil, dicom.JSONOptions{})
+	b.SetBytes(int64(len(json)))
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := dicom.ParseJSON(json, dicom.Limits{}); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func BenchmarkAppendXML(b *testing.B) {
+	d, _ := bare(b)
+	var xml []byte
+	b.ReportAllocs()
+	for b.Loop() {
+		xml = d.AppendXML(xml[:0], dicom.JSONOptions{})
+	}
+	b.SetBytes(int64(len(xml)))
+}
+
+func BenchmarkParseXML(b *testing.B) {
+	d, _ := bare(b)
+	xml := d.AppendXML(nil, dicom.JSONOptions{})
+	b.SetBytes(int64(len(xml)))
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := dicom.ParseXML(bytes.NewReader(xml), dicom.Limits{}); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// BenchmarkCopy writes the slice again with another patient ID.
+func BenchmarkCopy(b *testing.B) {
+	raw := slice(b)
+	obj, err := dicom.Scan(bytes.NewReader(raw), dicom.Options{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	d := obj.Header.DataSet.Clone()
+	d.SetText(dicom.PatientID, "47")
+	c := dicom.Copy{Object: obj, DataSet: d, Open: func(off, n int64) (io.ReadCloser, error) {
+		return io.NopCloser(io.NewSectionReader(bytes.NewReader(raw), off, n)), nil
+	}}
+	b.SetBytes(int64(len(raw)))
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := c.WriteTo(io.Discard); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

@@ -1,7 +1,9 @@
 package dicom
 
 import (
+	"cmp"
 	"encoding/binary"
+	"iter"
 	"math"
 	"slices"
 	"strconv"
@@ -15,14 +17,60 @@ import (
 type Element struct {
 	Tag    Tag
 	VR     VR
+	form   form
 	Offset int64 // of the value in the stream
 	Length int64 // of the value in the stream
 	Value  []byte
 	Items  []DataSet // of a sequence, never nil then
 }
 
+// form says what an element's value is made of.
+type form uint8
+
+const (
+	plainValue form = iota
+	fragments       // items with fragments and a delimiter, of undefined length (PS3.5 §A.4)
+	reference       // the address of a value that is elsewhere
+)
+
 // Kept tells whether the value is here; long ones and pixel data are only located by Offset and Length.
-func (e *Element) Kept() bool { return e.Items != nil || int64(len(e.Value)) == e.Length }
+func (e *Element) Kept() bool {
+	return e.form != reference && (e.Items != nil || int64(len(e.Value)) == e.Length)
+}
+
+// BulkURI is where a value lies that a data set in JSON or XML only refers to, else "".
+func (e *Element) BulkURI() string {
+	if e.form != reference {
+		return ""
+	}
+	return string(e.Value)
+}
+
+// Fragmented tells whether the value has undefined length and consists of fragments, as compressed pixels of an icon do.
+func (e *Element) Fragmented() bool { return e.form == fragments }
+
+// Resolve gives the element the value that it referred to.
+func (e *Element) Resolve(v []byte) { e.Value, e.Length, e.form = v, int64(len(v)), plainValue }
+
+// Away gives every element, those of items too, whose value is not here: located in the stream, or referred to.
+func (d *DataSet) Away() iter.Seq[*Element] {
+	return func(yield func(*Element) bool) { d.away(yield) }
+}
+
+func (d *DataSet) away(yield func(*Element) bool) bool {
+	for i := range d.Elements {
+		el := &d.Elements[i]
+		if !el.Kept() && !yield(el) {
+			return false
+		}
+		for j := range el.Items {
+			if !el.Items[j].away(yield) {
+				return false
+			}
+		}
+	}
+	return true
+}
 
 // DataSet is an ordered set of attributes with the character set that holds for them.
 type DataSet struct {
@@ -43,13 +91,19 @@ func (d *DataSet) note(el *Element, s *scanner) {
 	}
 }
 
+func byTag(a, b Element) int { return cmp.Compare(a.Tag, b.Tag) }
+
 // Find gives the attribute, or nil.
 func (d *DataSet) Find(t Tag) *Element {
-	i, ok := slices.BinarySearchFunc(d.Elements, t, func(e Element, t Tag) int { return int(int64(e.Tag) - int64(t)) })
+	i, ok := d.search(t)
 	if !ok {
 		return nil
 	}
 	return &d.Elements[i]
+}
+
+func (d *DataSet) search(t Tag) (int, bool) {
+	return slices.BinarySearchFunc(d.Elements, t, func(e Element, t Tag) int { return cmp.Compare(e.Tag, t) })
 }
 
 // Items gives the data sets of a sequence, none if it is absent.
@@ -71,7 +125,7 @@ func (d *DataSet) Str(t Tag) string {
 // Strs gives all values as UTF-8 without their padding; nil if there are none.
 func (d *DataSet) Strs(t Tag) []string {
 	el := d.Find(t)
-	if el == nil || len(el.Value) == 0 {
+	if el == nil || len(el.Value) == 0 || el.form != plainValue {
 		return nil
 	}
 	return d.values(el)

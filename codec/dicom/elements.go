@@ -96,7 +96,7 @@ func (s *scanner) keep(w *walk, el *Element, n int64) error {
 	if el.Tag == ExtendedOffsetTable || el.Tag == ExtendedOffsetTableLengths {
 		limit = 8 * int64(s.lim.Frames)
 	}
-	if n > limit || el.Tag == PixelDataTag || el.Tag == DataSetTrailingPadding {
+	if n > limit || !s.whole && el.Tag == PixelDataTag || el.Tag == DataSetTrailingPadding {
 		return s.skip(n)
 	}
 	if s.kept += n; s.kept > s.lim.HeaderBytes {
@@ -219,23 +219,40 @@ func (s *scanner) item(seq *walk, outer *DataSet, vl uint32) (DataSet, error) {
 	return ds, s.order(&ds)
 }
 
-// fragmented passes over a value in fragments that is not the object's pixel data: an icon's, or a private one.
+// fragmented passes over a value in fragments that is not the object's pixel data: an icon's, or a private one. Of a data
+// set in memory it is kept as it is.
 func (s *scanner) fragmented(w *walk, el *Element) error {
+	el.form = fragments
 	for {
 		it, vl, err := s.next(w.coding)
 		switch {
 		case err != nil:
 			return err
 		case it.Tag == sequenceDelimitation:
+			if s.whole {
+				el.Value = appendLead(el.Value, coding{}, sequenceDelimitation, 0, 0)
+			}
 			el.Length = s.off - el.Offset
 			return nil
 		case it.Tag != item || vl == undefined:
 			return s.fail(Structure, "%v instead of a fragment in %v", it.Tag, el.Tag)
 		}
-		if err := s.skip(int64(vl)); err != nil {
+		if err := s.oneFragment(el, int64(vl)); err != nil {
 			return err
 		}
 	}
+}
+
+func (s *scanner) oneFragment(el *Element, n int64) error {
+	if !s.whole {
+		return s.skip(n)
+	}
+	if s.kept += n + itemHeader; s.kept > s.lim.HeaderBytes {
+		return s.fail(Limit, "more than %d bytes of header", s.lim.HeaderBytes)
+	}
+	v, err := s.stored(int(n))
+	el.Value = append(appendLead(el.Value, coding{}, item, 0, uint32(n)), v...)
+	return err
 }
 
 // order puts the attributes in order, which Find relies on, and refuses one that is there twice: readers would disagree
@@ -246,7 +263,7 @@ func (s *scanner) order(ds *DataSet) error {
 	}
 	ds.unordered = false
 	s.warn("attributes are not in order")
-	slices.SortStableFunc(ds.Elements, func(a, b Element) int { return int(int64(a.Tag) - int64(b.Tag)) })
+	slices.SortStableFunc(ds.Elements, byTag)
 	for i := 1; i < len(ds.Elements); i++ {
 		if ds.Elements[i].Tag == ds.Elements[i-1].Tag {
 			return s.fail(Structure, "%v is there twice in one data set", ds.Elements[i].Tag)

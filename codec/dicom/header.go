@@ -27,13 +27,13 @@ func (h *Header) warn(w string) {
 
 func trimmed(b []byte) string { return strings.ToValidUTF8(strings.Trim(string(b), " \x00"), "\uFFFD") }
 
-// mediaDirectory is the SOP class of a DICOMDIR (PS3.10 §8.6), which has no SOP Class UID in its data set.
-const mediaDirectory UID = "1.2.840.10008.1.3.10"
+// MediaDirectory is the SOP class of a DICOMDIR (PS3.10 §8.6), which has no SOP Class UID in its data set.
+const MediaDirectory UID = "1.2.840.10008.1.3.10"
 
 // identify reads and checks the identity.
 func (s *scanner) identify() error {
 	h := s.head
-	if h.Meta.SOPClass == mediaDirectory {
+	if h.Meta.SOPClass == MediaDirectory {
 		return s.fail(Unsupported, "a DICOMDIR is a directory of files and no object of its own")
 	}
 	for _, id := range []struct {
@@ -61,7 +61,7 @@ const pixelDataProviderURL Tag = 0x00287FE0 // PS3.5 §A.6: the pixels are fetch
 
 // image tells whether there must be pixel data: the data set says how large it is, or the SOP class is one of images.
 func (h *Header) image() bool {
-	if h.Find(pixelDataProviderURL) != nil {
+	if h.Find(pixelDataProviderURL) != nil || h.privatePixels() {
 		return false
 	}
 	if h.Find(Rows) != nil || h.Find(BitsAllocated) != nil {
@@ -69,6 +69,25 @@ func (h *Header) image() bool {
 	}
 	class, err := uid.Lookup(string(h.SOPClassUID))
 	return err == nil && strings.Contains(class.Name, "Image Storage")
+}
+
+// privatePixels tells whether a manufacturer keeps the pixels in an attribute of its own: Elscint (and Philips after it) in
+// (07A1,xx0A), others in the group behind that of the standard.
+func (h *Header) privatePixels() bool {
+	for i := range h.Elements {
+		el := &h.Elements[i]
+		switch el.Tag.Group() {
+		case 0x07A1:
+			if el.Tag.Element()&0xFF == 0x0A && h.Creator(el.Tag) == "ELSCINT1" {
+				return true
+			}
+		case PixelDataTag.Group() + 1:
+			if el.form == fragments || !el.Kept() {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 func (s *scanner) uid(t Tag, u UID) error {

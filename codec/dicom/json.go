@@ -24,12 +24,12 @@ const defaultBulk = 1024
 
 // AppendJSON appends the data set in the DICOM JSON model (PS3.18 annex F): in order, in UTF-8, without group 2 and group
 // lengths. Specific Character Set says ISO_IR 192 wherever the data set has one.
-func (h *Header) AppendJSON(to []byte, opt JSONOptions) []byte {
+func (d *DataSet) AppendJSON(to []byte, opt JSONOptions) []byte {
 	if opt.BulkBytes <= 0 {
 		opt.BulkBytes = defaultBulk
 	}
 	j := jsonWriter{b: to, opt: opt}
-	j.dataSet(&h.DataSet)
+	j.dataSet(d)
 	return j.b
 }
 
@@ -71,10 +71,14 @@ func (j *jsonWriter) element(d *DataSet, el *Element) {
 func (j *jsonWriter) content(d *DataSet, el *Element) {
 	shape := el.VR.traits().shape
 	switch {
-	case el.Length == 0 || shape == sequence && len(el.Items) == 0:
+	case el.form == reference:
+		j.b = append(j.b, `,"BulkDataURI":`...)
+		j.b = appendString(j.b, el.Value)
+	case shape == sequence && len(el.Items) == 0:
 	case shape == sequence:
 		j.items(el)
-	case !el.Kept(), el.Length > j.opt.BulkBytes && shape != names:
+	case el.Length == 0:
+	case !el.Kept(), el.form == fragments, el.Length > j.opt.BulkBytes && shape != names:
 		j.bulk(el)
 	case el.Tag == SpecificCharacterSet:
 		j.b = append(j.b, `,"Value":["ISO_IR 192"]`...)

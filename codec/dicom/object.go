@@ -11,6 +11,8 @@ type Object struct {
 	// a frame.
 	Deflated bool
 
+	body int64 // offset of the data set, behind group 2
+
 	// PreambleHostile: the preamble opens as a program or an archive would (PE, ELF, Mach-O, ZIP, script), so that the file
 	// must never be handed out under a name or a type that runs it (PS3.10 §7.5).
 	PreambleHostile bool

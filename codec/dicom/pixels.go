@@ -72,6 +72,8 @@ func (s *scanner) pixels(el *Element, vl uint32) error {
 		err = s.fail(Structure, "%v has no defined length under the native transfer syntax %s", el.Tag, s.obj.TransferSyntax)
 	case !p.Encapsulated && !s.code.native:
 		err = s.fail(Structure, "%v is not in fragments under the encapsulated transfer syntax %s", el.Tag, s.obj.TransferSyntax)
+	case s.brief:
+		err = s.announced(p, vl)
 	case p.Encapsulated:
 		err = s.encapsulated(p)
 	default:
@@ -79,6 +81,22 @@ func (s *scanner) pixels(el *Element, vl uint32) error {
 	}
 	el.Length = p.Length
 	return err
+}
+
+// announced notes what is known of pixel data before any of it is read.
+func (s *scanner) announced(p *PixelData, vl uint32) (err error) {
+	p.Length = -1
+	if p.Encapsulated {
+		p.NumFrames, err = s.frames()
+	} else {
+		var g geometry
+		g, err = s.geometry(p)
+		p.Length, p.FrameBits = int64(vl), g.frameBits()
+	}
+	if err != nil {
+		return err
+	}
+	return errBrief
 }
 
 func (s *scanner) native(p *PixelData, n int64) error {
@@ -123,6 +141,16 @@ const (
 )
 
 func (s *scanner) geometry(p *PixelData) (geometry, error) {
+	g, err := s.head.geometry(p.Tag, s.fail)
+	if err != nil {
+		return g, err
+	}
+	p.NumFrames, err = s.frames()
+	return g, err
+}
+
+// geometry reads what decides the size of a native frame.
+func (d *DataSet) geometry(of Tag, fail func(Kind, string, ...any) error) (geometry, error) {
 	g := geometry{samples: 1}
 	for _, a := range []struct {
 		tag      Tag
@@ -135,34 +163,32 @@ func (s *scanner) geometry(p *PixelData) (geometry, error) {
 		{SamplesPerPixel, &g.samples, maxSamples, true},
 		{BitsAllocated, &g.bits, maxPixelBits, false},
 	} {
-		n, ok := s.head.Int(a.tag)
+		n, ok := d.Int(a.tag)
 		switch {
 		case !ok && a.optional:
 		case !ok:
-			return g, s.fail(Missing, "pixel data without %v %s", a.tag, a.tag.Keyword())
+			return g, fail(Missing, "pixel data without %v %s", a.tag, a.tag.Keyword())
 		case n < 1 || int64(n) > a.max:
-			return g, s.fail(Structure, "%v %s is %d", a.tag, a.tag.Keyword(), n)
+			return g, fail(Structure, "%v %s is %d", a.tag, a.tag.Keyword(), n)
 		default:
 			*a.to = int64(n)
 		}
 	}
-	switch p.Tag {
+	switch of {
 	case FloatPixelData:
 		g.bits = 32
 	case DoubleFloatPixelData:
 		g.bits = 64
 	}
 	if g.samples == 3 {
-		switch s.head.Str(PhotometricInterpretation) {
+		switch d.Str(PhotometricInterpretation) {
 		case "YBR_FULL_422", "YBR_PARTIAL_422":
 			g.halved = true
 		case "YBR_PARTIAL_420":
 			g.quartered = true
 		}
 	}
-	var err error
-	p.NumFrames, err = s.frames()
-	return g, err
+	return g, nil
 }
 
 // frames reads Number of Frames, 1 when it is absent or empty.

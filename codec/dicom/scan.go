@@ -1,6 +1,7 @@
 package dicom
 
 import (
+	"errors"
 	"io"
 	"strings"
 )
@@ -25,6 +26,21 @@ func Scan(r io.Reader, opt Options) (*Object, error) {
 	return s.obj, nil
 }
 
+// ScanHeader reads a Part 10 stream up to its pixel data and stops, having read at most a window of 64 KiB beyond. Pixels
+// then says where the value begins, and its length if it is native, else -1; frames and Size are not known. Attributes
+// behind the pixel data are not seen. Refusals are those of Scan.
+func ScanHeader(r io.Reader, opt Options) (*Object, error) {
+	s := &scanner{source: newSource(r), opt: opt, lim: opt.Limits.orDefault(), obj: &Object{}, head: &Header{}, brief: true}
+	defer s.close()
+	if err := s.object(); err != nil && err != errBrief {
+		return nil, err
+	}
+	return s.obj, nil
+}
+
+// errBrief ends a scan at the pixel data.
+var errBrief = errors.New("dicom: pixel data is not read")
+
 // scanner is one pass over one stream.
 type scanner struct {
 	*source
@@ -38,6 +54,8 @@ type scanner struct {
 	kept     int64
 	chunk    []byte // room for small values
 	ready    bool   // the header has been handed over
+	brief    bool   // only up to the pixel data
+	whole    bool   // a data set in memory: every value is kept and pixel data is a value as any other
 }
 
 func (s *scanner) object() error {
@@ -47,6 +65,7 @@ func (s *scanner) object() error {
 	if err := s.meta(); err != nil {
 		return err
 	}
+	s.obj.body = s.off
 	if s.code.deflated {
 		s.obj.Deflated = true
 		s.inflate(s.lim)
@@ -155,7 +174,9 @@ func (s *scanner) syntax(ts UID) error {
 
 // top reads the data set up to the end of the stream.
 func (s *scanner) top() error {
-	s.head.Elements = make([]Element, 0, firstElements)
+	if s.head.Elements == nil {
+		s.head.Elements = make([]Element, 0, firstElements)
+	}
 	w := walk{coding: s.code, set: &s.head.DataSet, end: -1}
 	for {
 		over, err := s.over()
@@ -166,11 +187,11 @@ func (s *scanner) top() error {
 		if err != nil {
 			return err
 		}
-		switch el.Tag {
-		case PixelDataTag, FloatPixelData, DoubleFloatPixelData:
-			err = s.pixels(&el, vl)
-		case item, itemDelimitation, sequenceDelimitation:
+		switch {
+		case el.Tag.Group() == item.Group():
 			err = s.fail(Structure, "%v outside any sequence", el.Tag)
+		case !s.whole && (el.Tag == PixelDataTag || el.Tag == FloatPixelData || el.Tag == DoubleFloatPixelData):
+			err = s.pixels(&el, vl)
 		default:
 			err = s.value(&w, &el, vl)
 		}

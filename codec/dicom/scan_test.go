@@ -186,7 +186,7 @@ func TestHostileIsRefused(t *testing.T) {
 		{"deflate bomb", deflated(t, with(head, explicit(0x7FE10010, "OB", 64<<20), make([]byte, 64<<20))), Limit},
 		{"deflate garbage", with(deflated(t, head)[:340], bytes.Repeat([]byte{0xFF}, 100)), Structure},
 		{"garbage behind deflate", with(deflated(t, head), []byte("garbage")), Structure},
-		{"DICOMDIR", build(t, ExplicitLE, func(e *Encoder) { e.Text(SOPClassUID, string(mediaDirectory)); e.Text(SOPInstanceUID, "1.2") }), Unsupported},
+		{"DICOMDIR", build(t, ExplicitLE, func(e *Encoder) { e.Text(SOPClassUID, string(MediaDirectory)); e.Text(SOPInstanceUID, "1.2") }), Unsupported},
 		{"image class without pixels", build(t, ExplicitLE, func(e *Encoder) {
 			e.Text(SOPClassUID, "1.2.840.10008.5.1.4.1.1.2")
 			e.Text(SOPInstanceUID, "1.2")

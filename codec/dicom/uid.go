@@ -22,6 +22,7 @@ const (
 type coding struct {
 	implicit, big, deflated bool
 	native                  bool // pixel data has a length; otherwise it is in fragments
+	turned                  bool // native pixel data is big endian though the data set is not
 	shared                  bool // one fragment may hold many frames: video, multi-component and referenced pixels
 }
 
@@ -32,9 +33,9 @@ var codings = map[UID]coding{
 	ExplicitLE:                  {native: true},
 	ExplicitBE:                  {big: true, native: true},
 	DeflatedLE:                  {deflated: true, native: true},
-	"1.2.840.113619.5.2":        {implicit: true, native: true}, // GE private: implicit little endian, pixels big endian
-	"1.2.840.10008.1.20":        {implicit: true, native: true}, // Papyrus 3, retired
-	"1.2.840.10008.1.2.4.92":    {shared: true},                 // JPEG 2000 part 2 multi-component
+	"1.2.840.113619.5.2":        {implicit: true, native: true, turned: true}, // GE private: implicit little endian, pixels big endian
+	"1.2.840.10008.1.20":        {implicit: true, native: true},               // Papyrus 3, retired
+	"1.2.840.10008.1.2.4.92":    {shared: true},                               // JPEG 2000 part 2 multi-component
 	"1.2.840.10008.1.2.4.93":    {shared: true},
 	"1.2.840.10008.1.2.4.94":    {native: true}, // JPIP: the pixels are elsewhere
 	"1.2.840.10008.1.2.4.95":    {native: true, deflated: true},

@@ -20,6 +20,7 @@ type Encoder struct {
 	b      []byte
 	class  UID
 	object UID
+	source string // application entity title of group 2
 	last   Tag
 	err    error
 }
@@ -49,13 +50,6 @@ func (e *Encoder) fail(format string, args ...any) {
 	}
 }
 
-func (e *Encoder) order() binary.AppendByteOrder {
-	if e.code.big {
-		return binary.BigEndian
-	}
-	return binary.LittleEndian
-}
-
 // head writes tag, VR and length.
 func (e *Encoder) head(t Tag, vr VR, n int) {
 	if t <= e.last {
@@ -66,18 +60,26 @@ func (e *Encoder) head(t Tag, vr VR, n int) {
 }
 
 func (e *Encoder) lead(t Tag, vr VR, n uint32) {
-	o := e.order()
-	e.b = o.AppendUint16(o.AppendUint16(e.b, t.Group()), t.Element())
-	switch {
-	case e.code.implicit || vr == 0:
-		e.b = o.AppendUint32(e.b, n)
-	case vr.traits().long:
-		e.b = o.AppendUint32(append(e.b, byte(vr>>8), byte(vr), 0, 0), n)
-	case n > math.MaxUint16:
+	if !e.code.implicit && vr != 0 && !vr.traits().long && n > math.MaxUint16 {
 		e.fail("%v %v is longer than 65535 bytes", t, vr)
-	default:
-		e.b = o.AppendUint16(append(e.b, byte(vr>>8), byte(vr)), uint16(n))
 	}
+	e.b = appendLead(e.b, e.code, t, vr, n)
+}
+
+// appendLead writes tag, VR and length (PS3.5 §7.1); items and delimiters have VR 0 and so none.
+func appendLead(b []byte, c coding, t Tag, vr VR, n uint32) []byte {
+	var o binary.AppendByteOrder = binary.LittleEndian
+	if c.big {
+		o = binary.BigEndian
+	}
+	b = o.AppendUint16(o.AppendUint16(b, t.Group()), t.Element())
+	switch {
+	case c.implicit || vr == 0:
+		return o.AppendUint32(b, n)
+	case vr.traits().long:
+		return o.AppendUint32(append(b, byte(vr>>8), byte(vr), 0, 0), n)
+	}
+	return o.AppendUint16(append(b, byte(vr>>8), byte(vr)), uint16(n))
 }
 
 // Bytes writes a value as it is, little endian, padded to even length.
@@ -209,6 +211,9 @@ func (e *Encoder) group2() []byte {
 	m.Bytes(TransferSyntaxUID, UI, []byte(e.syntax))
 	m.Bytes(ImplementationClassUID, UI, []byte(ImplementationUID))
 	m.Bytes(ImplementationVersionName, SH, []byte(ImplementationName))
+	if e.source != "" {
+		m.Bytes(SourceApplicationEntityTitle, AE, []byte(e.source))
+	}
 	binary.LittleEndian.PutUint32(m.b[from-4:], uint32(len(m.b)-from))
 	return m.b
 }

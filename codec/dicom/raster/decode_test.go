@@ -1,0 +1,114 @@
+package raster
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/lianzhen/lianzhen/codec/dicom"
+)
+
+// uncompress names the DCMTK program that makes a transfer syntax native.
+func uncompress(syntax dicom.UID) string {
+	switch syntax {
+	case dicom.JPEGLSLossless, JPEGLSNear:
+		return "dcmdjpls"
+	case dicom.RLELossless:
+		return "dcmdrle"
+	case dicom.JPEGBaseline, JPEGExtended, JPEGLossless14, dicom.JPEGLossless:
+		return "dcmdjpeg"
+	}
+	return "dcmconv"
+}
+
+// TestDecodeAgreesWithDCMTK compares every decodable sample with what DCMTK makes of it. Lossy JPEG may differ by 2 of 255
+// where chrominance is whole (the inverse transforms round differently); where it is subsampled the mean difference must be
+// below 2, since the programs interpolate it in different ways.
+func TestDecodeAgreesWithDCMTK(t *testing.T) {
+	if testing.Short() {
+		t.Skip("runs DCMTK on the whole corpus")
+	}
+	tool(t, "dcmdjpeg")
+	count := map[string]int{}
+	dir := t.TempDir()
+	eachSample(t, func(name string, raw []byte, src Source) {
+		syntax := src.Object.TransferSyntax
+		got, out, err := native(src)
+		var u *Unsupported
+		if errors.As(err, &u) {
+			count["unsupported "+string(syntax)]++
+			return
+		}
+		if err != nil {
+			t.Logf("%s %s: %v", short80(name), syntax, err)
+			count["refused"]++
+			return
+		}
+		in, to := filepath.Join(dir, "in.dcm"), filepath.Join(dir, "out.dcm")
+		os.Remove(to)
+		if err := os.WriteFile(in, raw, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		args := []string{"+te", in, to}
+		if uncompress(syntax) == "dcmconv" {
+			args = []string{"-q", "+te", in, to}
+		}
+		if run(t, uncompress(syntax), args...) != nil {
+			count["DCMTK fails"]++
+			return
+		}
+		ref, ok := scanFile(t, to)
+		if !ok {
+			count["not scanned"]++
+			return
+		}
+		want, wantOut, err := native(ref)
+		if err != nil {
+			t.Errorf("%s: what DCMTK wrote: %v", name, err)
+			return
+		}
+		if why := differ(out, wantOut, got, want, syntax); why != "" {
+			t.Errorf("%s %s: %s (%s / %s)", short80(name), syntax, why, out.Photometric, wantOut.Photometric)
+			return
+		}
+		count["agree "+string(syntax)]++
+	})
+	t.Log(count)
+}
+
+// differ compares the meaning of samples; "" if they agree.
+func differ(a, b Desc, x, y []byte, syntax dicom.UID) string {
+	if len(x) != len(y) {
+		return fmt.Sprintf("%d and %d bytes", len(x), len(y))
+	}
+	if bytes.Equal(x, y) {
+		return ""
+	}
+	size := max(1, a.BitsAllocated/8)
+	var sum float64
+	worst := 0
+	for i := 0; i+size <= len(x); i += size {
+		var d int
+		switch size {
+		case 1:
+			d = a.stored(uint16(x[i])) - b.stored(uint16(y[i]))
+		case 2:
+			d = a.stored(u16(x[i:])) - b.stored(u16(y[i:]))
+		default:
+			if !bytes.Equal(x[i:i+size], y[i:i+size]) {
+				d = 1 << 20
+			}
+		}
+		worst = max(worst, d, -d)
+		sum += max(float64(d), -float64(d))
+	}
+	mean := sum / float64(len(x)/size)
+	lossy := syntax == dicom.JPEGBaseline || syntax == JPEGExtended
+	if worst == 0 || lossy && (worst <= 2 || mean < 2) {
+		return ""
+	}
+	return fmt.Sprintf("worst %d, mean %.2f", worst, mean)
+}
