@@ -21,22 +21,31 @@ type Source struct {
 	Size   int64  // bytes announced, -1 if not known
 	SHA256 string // hexadecimal digest announced, empty if not known
 	Resume bool   // hold the bytes when the line breaks; needs Size and SHA256
+
+	// Study is the one that the object was sent for, empty for any. An object of another is refused, and not kept: its
+	// sender holds it and has only said the wrong address.
+	Study dicom.UID
 }
 
 // Stored says what became of an object.
 type Stored struct {
-	Instance InstanceID
-	Study    record.ExamID
-	StudyUID dicom.UID
-	SOPUID   dicom.UID
-	Already  bool // the same bytes were kept before
-	Warnings []string
+	Instance  InstanceID
+	Study     record.ExamID
+	StudyUID  dicom.UID
+	SeriesUID dicom.UID
+	SOPUID    dicom.UID
+	SOPClass  dicom.UID
+	Already   bool // the same bytes were kept before
+	Warnings  []string
 }
 
 // Refusal is the reason an object was not taken, with its place and where the bytes are kept for a person.
 type Refusal struct {
 	Offset     int64 // in the object; -1 if it has no place
 	Quarantine QuarantineID
+	Format     dicom.Kind // of what the scanner refused, else 0
+	SOPUID     dicom.UID  // as far as the object could be read
+	SOPClass   dicom.UID
 	Err        error
 }
 
@@ -68,16 +77,17 @@ func (c *Centre) Accept(ctx context.Context, s record.Scope, src Source) (Stored
 		return Stored{}, err
 	}
 	if src.Size > c.opt.MaxObject {
-		return Stored{}, record.Errorf(record.Invalid, "object of %d bytes is larger than %d", src.Size, c.opt.MaxObject)
+		return Stored{}, TooLarge(c.opt.MaxObject)
 	}
 	part, err := c.spool.Begin(ctx, resumeKey(src, place.institution))
 	if err != nil {
 		return Stored{}, err
 	}
 	defer part.Discard() // after Store or Keep it does nothing
-	o, err := c.receive(part, src)
+	got := refused{Part: part}
+	o, err := c.receive(&got, src)
 	if err != nil {
-		return Stored{}, c.refuse(ctx, s, place, src, refused{Part: part}, err)
+		return Stored{}, c.refuse(ctx, s, place, src, got, err)
 	}
 	a := &arrival{scope: s, site: place, facts: c.factsOf(o, place.institution, c.db.Now()), header: &o.Header.DataSet, size: part.Size(), sha256: part.SHA256()}
 	a.id, a.study = instanceID(place.institution, a.facts.sop), studyID(place.institution, a.facts.study)
@@ -86,12 +96,58 @@ func (c *Centre) Accept(ctx context.Context, s record.Scope, src Source) (Stored
 	}
 	a.frames = frameTable(o)
 	if err := c.keep(ctx, a, part); err != nil {
-		return Stored{}, c.refuse(ctx, a.scope, place, src, refused{part, a.key}, err)
+		got.key = a.key
+		same, sameErr := c.forwarded(ctx, a, part, err)
+		if same {
+			return c.alreadyStored(ctx, a), nil
+		}
+		if sameErr != nil {
+			return Stored{}, fmt.Errorf("compare with the kept object: %w", sameErr)
+		}
+		return Stored{}, c.refuse(ctx, a.scope, place, src, got, err)
 	}
+	return a.stored(), nil
+}
+
+func (a *arrival) stored() Stored {
 	return Stored{
-		Instance: a.id, Study: a.study, StudyUID: a.facts.study, SOPUID: a.facts.sop,
-		Already: a.already, Warnings: a.facts.warnings,
-	}, nil
+		Instance: a.id, Study: a.study, StudyUID: a.facts.study, SeriesUID: a.facts.series, SOPUID: a.facts.sop,
+		SOPClass: a.facts.sopClass, Already: a.already, Warnings: a.facts.warnings,
+	}
+}
+
+// alreadyStored answers for an object whose data set is kept; a blob that it has become meanwhile is of no use.
+func (c *Centre) alreadyStored(ctx context.Context, a *arrival) Stored {
+	if a.key != "" {
+		_ = c.blobs.Delete(ctx, a.key) // what stays is swept
+	}
+	a.already = true
+	return a.stored()
+}
+
+// Withhold keeps the bytes of an object from a sender who may not store it, for a person to decide. It gives Unavailable
+// when they did not come whole.
+func (c *Centre) Withhold(ctx context.Context, s record.Scope, src Source, why string) (QuarantineID, error) {
+	place, err := c.siteOf(ctx, s)
+	if err != nil {
+		return "", err
+	}
+	part, err := c.spool.Begin(ctx, "")
+	if err != nil {
+		return "", err
+	}
+	defer part.Discard()
+	in := &counted{r: src.Reader, left: c.opt.MaxQuarantine + 1}
+	if _, err := io.Copy(part, in); err != nil {
+		return "", err
+	}
+	switch {
+	case in.err != nil:
+		return "", brokenLine(in.err)
+	case in.left <= 0:
+		return "", record.Errorf(record.Invalid, "object is larger than %d bytes", c.opt.MaxQuarantine)
+	}
+	return c.quarantine(ctx, s, place, refused{Part: part}, record.Errorf(record.Denied, "%s", why))
 }
 
 // resumeFrom is the size from which the bytes of a broken upload are held: sending less again costs less than a file.
@@ -105,14 +161,27 @@ func resumeKey(src Source, i record.InstitutionID) string {
 }
 
 // receive reads the object to its end, into the spool and through the scanner, and compares it with what was announced.
-func (c *Centre) receive(part *store.Part, src Source) (*dicom.Object, error) {
+func (c *Centre) receive(got *refused, src Source) (*dicom.Object, error) {
+	part := got.Part
 	in := &counted{r: src.Reader, left: c.opt.MaxObject - part.Size() + 1}
-	o, err := dicom.Scan(io.MultiReader(part.Prefix(), io.TeeReader(in, part)), dicom.Options{Limits: c.opt.Limits})
+	o, err := dicom.Scan(io.MultiReader(part.Prefix(), io.TeeReader(in, part)), dicom.Options{
+		Limits: c.opt.Limits,
+		OnHeader: func(h *dicom.Header) error {
+			got.sop, got.class = h.SOPInstanceUID, h.SOPClassUID
+			if src.Study != "" && src.Study != h.StudyUID {
+				return record.Wrap(record.Invalid, errOtherStudy, "the object is of another study than it was sent for")
+			}
+			return nil
+		},
+	})
 	switch {
 	case in.err != nil:
 		return nil, brokenLine(in.err)
 	case in.left <= 0:
-		return nil, record.Errorf(record.Invalid, "object is larger than %d bytes", c.opt.MaxObject)
+		return nil, TooLarge(c.opt.MaxObject)
+	}
+	if errors.Is(err, errOtherStudy) {
+		return nil, err
 	}
 	if err != nil {
 		// The rest may be wanted by a person who looks at it.
@@ -180,7 +249,8 @@ func (c *Centre) keep(ctx context.Context, a *arrival, part *store.Part) error {
 // refused is an object that is not taken; key is its blob where it was stored before that was known.
 type refused struct {
 	*store.Part
-	key string
+	key        string
+	sop, class dicom.UID // as far as the object could be read
 }
 
 // refuse says why an object is not taken, and keeps its bytes where a person should look at them.
@@ -190,16 +260,19 @@ func (c *Centre) refuse(ctx context.Context, s record.Scope, place site, src Sou
 		part.Keep()
 		return fmt.Errorf("receive object: %w", line.error)
 	}
-	out := &Refusal{Offset: -1, Err: err}
+	out := &Refusal{Offset: -1, SOPUID: part.sop, SOPClass: part.class, Err: err}
 	var format *dicom.FormatError
 	if errors.As(err, &format) {
-		out.Offset = format.Offset
+		out.Offset, out.Format = format.Offset, format.Kind
 		out.Err = record.Wrap(record.Invalid, nil, format.Error())
 	}
 	switch record.KindOf(out.Err) {
 	case record.Invalid, record.Conflict:
 	default:
 		return err
+	}
+	if errors.Is(err, errOtherStudy) {
+		return out
 	}
 	damaged := src.SHA256 != "" && part.SHA256() != src.SHA256 || src.Size >= 0 && part.Size() != src.Size
 	if damaged {

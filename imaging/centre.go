@@ -44,11 +44,13 @@ type Centre struct {
 	packer *store.Packer[*arrival]
 	reads  *readNotes
 	opt    Options
+
+	metadata *metadataCache
 }
 
 // New makes a Centre over its stores. Close it before them.
 func New(db *store.DB, blobs store.Blobs, spool *store.Spool, room *reading.Room, opt Options) *Centre {
-	c := &Centre{db: db, blobs: blobs, spool: spool, room: room, opt: opt.withDefaults(), reads: newReadNotes(db)}
+	c := &Centre{db: db, blobs: blobs, spool: spool, room: room, opt: opt.withDefaults(), reads: newReadNotes(db), metadata: newMetadataCache()}
 	c.opt.Pack.NewKey = c.packKey
 	c.packer = store.NewPacker(blobs, c.opt.Pack, c.commitPack)
 	return c

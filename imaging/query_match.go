@@ -44,6 +44,11 @@ func levelOf(t dicom.Tag) Level {
 	return ImageLevel
 }
 
+// Decides tells whether a key with a value selects among answers of a level; others are passed over (PS3.4 C.4.1.1.3.2).
+func Decides(t dicom.Tag, l Level) bool {
+	return t == dicom.SeriesInstanceUID && l >= StudyLevel || !answered[t] && levelOf(t) <= max(l, StudyLevel)
+}
+
 func sortKeys(d *dicom.DataSet, most Level) (keysByLevel, error) {
 	var by keysByLevel
 	all, err := keysOf(d, 0)

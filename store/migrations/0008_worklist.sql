@@ -51,6 +51,7 @@ CREATE TABLE performed_steps (
   patient_id     TEXT NOT NULL,             -- empty: not told
   sop_uid        TEXT NOT NULL,
   state          TEXT NOT NULL,             -- IN PROGRESS, COMPLETED, DISCONTINUED
+  instances      INTEGER NOT NULL DEFAULT 0, -- made, as its end tells
   document       TEXT NOT NULL,             -- DICOM JSON
   created_at     BIGINT NOT NULL,
   changed_at     BIGINT NOT NULL,
@@ -58,7 +59,7 @@ CREATE TABLE performed_steps (
   UNIQUE (institution_id, sop_uid)
 );
 CREATE INDEX performed_steps_uid ON performed_steps (sop_uid);
--- Which studies and scheduled steps a performed step belongs to, and what of each study it made.
+-- Which studies and scheduled steps a performed step belongs to.
 CREATE TABLE performed_studies (
   performed_id TEXT NOT NULL,
   study_uid    TEXT NOT NULL,
@@ -66,12 +67,6 @@ CREATE TABLE performed_studies (
   PRIMARY KEY (performed_id, study_uid, step_id)
 );
 CREATE INDEX performed_studies_study ON performed_studies (study_uid);
-CREATE TABLE performed_instances (
-  performed_id TEXT NOT NULL,
-  sop_uid      TEXT NOT NULL,
-  series_uid   TEXT NOT NULL,
-  PRIMARY KEY (performed_id, sop_uid)
-);
 CREATE TABLE workitems (
   id              TEXT PRIMARY KEY,
   institution_id  TEXT NOT NULL,
