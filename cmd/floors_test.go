@@ -33,7 +33,7 @@ var floors = map[string][]string{
 }
 
 // elsewhere are folders without a floor: tools and benches stand beside the house and are not imported.
-var elsewhere = []string{"tools", "bench", "deploy", "docs"}
+var elsewhere = []string{"tools", "bench", "deploy", "docs", "e2e"}
 
 func room(path string) string {
 	first, _, _ := strings.Cut(path, "/")

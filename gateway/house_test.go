@@ -24,6 +24,7 @@ import (
 	"github.com/lianzhen/lianzhen/authz/recognition"
 	"github.com/lianzhen/lianzhen/codec/dicom/phantom"
 	"github.com/lianzhen/lianzhen/imaging"
+	"github.com/lianzhen/lianzhen/imaging/worklist"
 	"github.com/lianzhen/lianzhen/reading"
 	"github.com/lianzhen/lianzhen/record"
 	"github.com/lianzhen/lianzhen/store"
@@ -33,11 +34,12 @@ import (
 // house is the whole server over real stores and sockets.
 type house struct {
 	*Server
-	t    testing.TB
-	http string // http://host:port
-	grpc string // host:port
-	conn *grpc.ClientConn
-	log  *logBook
+	t     testing.TB
+	http  string // http://host:port
+	grpc  string // host:port
+	dimse string // host:port
+	conn  *grpc.ClientConn
+	log   *logBook
 
 	stop    context.CancelFunc
 	stopped chan struct{}
@@ -76,8 +78,9 @@ func newHouse(t testing.TB, change ...func(*Deps)) *house {
 	log := &logBook{}
 	deps := Deps{
 		DB: db, Keys: keys, Blobs: blobs, Book: authz.NewBook(db, keys), Guard: guard, Room: room, Imaging: centre,
-		Desk: recognition.NewDesk(db, recognition.Default()),
-		Log:  slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug})),
+		Worklist: worklist.New(db, worklist.Options{}),
+		Desk:     recognition.NewDesk(db, recognition.Default()),
+		Log:      slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	}
 	deps.Options.Drain = 5 * time.Second
 	for _, c := range change {
@@ -101,12 +104,12 @@ func must(t testing.TB, err error) {
 func (h *house) open() {
 	h.t.Helper()
 	var l Listeners
-	for _, one := range []*net.Listener{&l.GRPC, &l.HTTP} {
+	for _, one := range []*net.Listener{&l.GRPC, &l.HTTP, &l.DIMSE} {
 		var err error
 		*one, err = net.Listen("tcp", "127.0.0.1:0")
 		must(h.t, err)
 	}
-	h.http, h.grpc = "http://"+l.HTTP.Addr().String(), l.GRPC.Addr().String()
+	h.http, h.grpc, h.dimse = "http://"+l.HTTP.Addr().String(), l.GRPC.Addr().String(), l.DIMSE.Addr().String()
 	ctx, stop := context.WithCancel(context.Background())
 	h.stop = stop
 	go func() {

@@ -33,7 +33,10 @@ import (
 
 	"github.com/lianzhen/lianzhen/authz"
 	"github.com/lianzhen/lianzhen/authz/recognition"
+	"github.com/lianzhen/lianzhen/gateway/dicomweb"
+	"github.com/lianzhen/lianzhen/gateway/dimse"
 	"github.com/lianzhen/lianzhen/imaging"
+	"github.com/lianzhen/lianzhen/imaging/worklist"
 	pb "github.com/lianzhen/lianzhen/proto/lianzhen/v1"
 	"github.com/lianzhen/lianzhen/reading"
 	"github.com/lianzhen/lianzhen/record"
@@ -42,27 +45,33 @@ import (
 
 // Deps are the rooms behind the doors.
 type Deps struct {
-	DB      *store.DB
-	Keys    *store.Keys
-	Blobs   store.Blobs
-	Book    *authz.Book
-	Guard   *authz.Guard
-	Desk    *recognition.Desk
-	Room    *reading.Room
-	Imaging *imaging.Centre
-	Portal  http.Handler // everything that no other route takes; nil: nothing
-	Log     *slog.Logger // default slog.Default()
-	Options Options
+	DB       *store.DB
+	Keys     *store.Keys
+	Blobs    store.Blobs
+	Book     *authz.Book
+	Guard    *authz.Guard
+	Desk     *recognition.Desk
+	Room     *reading.Room
+	Imaging  *imaging.Centre
+	Worklist *worklist.Worklist
+	Portal   http.Handler // everything that no other route takes; nil: nothing
+	Log      *slog.Logger // default slog.Default()
+	Options  Options
 }
 
 // Options are the limits of the doors; the zero value of each means its default.
 type Options struct {
-	TLS      *tls.Config   // nil: no TLS, which is for a machine of one's own or behind a proxy that speaks it
-	MaxBody  int64         // bytes of a JSON body; default 1 MiB
-	MaxBlob  int64         // bytes of one object sent over HTTP; default 4 GiB
-	Drain    time.Duration // how long a stopping server lets calls finish; default 20 s
-	Headers  time.Duration // how long the headers of an HTTP request may take; default 10 s (slowloris, threat 11)
-	Quota    Quota
+	TLS       *tls.Config   // nil: no TLS, which is for a machine of one's own or behind a proxy that speaks it
+	MaxBody   int64         // bytes of a JSON body; default 1 MiB
+	MaxBlob   int64         // bytes of one object sent over HTTP; default 4 GiB
+	Drain     time.Duration // how long a stopping server lets calls finish; default 20 s
+	Headers   time.Duration // how long the headers of an HTTP request may take; default 10 s (slowloris, threat 11)
+	Quota     Quota
+	PublicURL string   // how clients reach the HTTP door; empty: as they name it
+	Origins   []string // pages of other hosts that may use DICOMweb with a key, "https://viewer.example"; empty: none
+
+	DIMSE DIMSE
+
 	InFlight int // objects in the air on one upload stream; default 64
 
 	Pprof          bool           // on the operations door: for loopback addresses only
@@ -97,6 +106,12 @@ type Server struct {
 	metrics *metrics
 	once    *once
 
+	dicomweb *dicomweb.Door
+	dimse    *dimse.Door
+
+	associations    context.Context // of the DIMSE door: ends when the server stops
+	endAssociations context.CancelFunc
+
 	public   *grpc.Server // for the world
 	private  *grpc.Server // for REST, over a listener that only this process can reach
 	line     *bufconn.Listener
@@ -107,6 +122,7 @@ type Server struct {
 
 	readiness readiness
 	underway  underway
+	dimseOpen sync.WaitGroup
 	stopping  chan struct{} // closed when no new work is taken
 	stopOnce  sync.Once
 }
@@ -135,6 +151,9 @@ func New(deps Deps) (*Server, error) {
 		line: bufconn.Listen(1 << 20),
 	}
 	s.once = newOnce(deps.DB, deps.Keys)
+	s.associations, s.endAssociations = context.WithCancel(context.Background())
+	s.dimse = s.newDIMSE()
+	s.dicomweb = dicomweb.New(deps.Imaging, deps.Worklist, s.dicomwebOptions())
 	s.public = grpc.NewServer(append(s.grpcOptions(false), publicLimits(deps.Options.TLS)...)...)
 	s.private = grpc.NewServer(append(s.grpcOptions(true), grpc.MaxConcurrentStreams(10000))...)
 	for _, g := range []*grpc.Server{s.public, s.private} {
@@ -146,6 +165,16 @@ func New(deps Deps) (*Server, error) {
 		return nil, fmt.Errorf("gateway: %w", err)
 	}
 	return s, nil
+}
+
+func (s *Server) dicomwebOptions() dicomweb.Options {
+	return dicomweb.Options{
+		MaxObject: s.Options.MaxBlob, PublicURL: s.Options.PublicURL,
+		Received: func(bytes int64, err error) { s.metrics.received("dicomweb", float64(bytes), err) },
+		Sent:     func(bytes int64) { s.metrics.bytes.WithLabelValues("dicomweb", "out").Add(float64(bytes)) },
+		Failed:   func(ctx context.Context, err error) { callOf(ctx).note(ctx, codeFor(err), err) },
+		Origins:  s.Options.Origins,
+	}
 }
 
 func (s *Server) grpcOptions(private bool) []grpc.ServerOption {
@@ -176,11 +205,15 @@ func publicLimits(t *tls.Config) []grpc.ServerOption {
 }
 
 // Listeners are where the doors open. A nil one stays shut.
-type Listeners struct{ GRPC, HTTP, Ops net.Listener }
+type Listeners struct {
+	GRPC, HTTP, Ops net.Listener
+
+	DIMSE, DIMSETLS net.Listener // the second speaks TLS
+}
 
 // Serve answers until ctx ends or a door breaks, then lets the work in hand finish.
 func (s *Server) Serve(ctx context.Context, l Listeners) error {
-	broken := make(chan error, 4)
+	broken := make(chan error, 6)
 	open := func(serve func() error) { go func() { broken <- serve() }() }
 	open(func() error { return s.private.Serve(s.line) })
 	if l.GRPC != nil {
@@ -191,6 +224,15 @@ func (s *Server) Serve(ctx context.Context, l Listeners) error {
 	}
 	if l.Ops != nil {
 		open(func() error { return s.ops.Serve(l.Ops) })
+	}
+	for _, d := range []net.Listener{l.DIMSE, l.DIMSETLS} {
+		if d != nil {
+			s.dimseOpen.Add(1)
+			open(func() error {
+				defer s.dimseOpen.Done()
+				return s.dimse.Serve(s.associations, d)
+			})
+		}
 	}
 	s.setServing(true)
 	var err error
@@ -226,8 +268,10 @@ func (s *Server) stop() {
 	if err := s.web.Shutdown(ctx); err != nil {
 		_ = s.web.Close()
 	}
+	s.endAssociations()
 	drain(ctx, s.public)
 	drain(ctx, s.private)
+	s.dimseOpen.Wait() // bounded by the grace of the door
 	_ = s.restConn.Close()
 	_ = s.ops.Close()
 	s.once.close()
@@ -251,6 +295,7 @@ func (s *Server) register(g *grpc.Server) {
 	pb.RegisterPatientServiceServer(g, &patientServer{Server: s})
 	pb.RegisterUploadServiceServer(g, &uploadServer{Server: s})
 	pb.RegisterImagingServiceServer(g, &imagingServer{Server: s})
+	pb.RegisterWorklistServiceServer(g, &worklistServer{Server: s})
 	pb.RegisterReadingServiceServer(g, &readingServer{Server: s})
 	pb.RegisterRecognitionServiceServer(g, &recognitionServer{Server: s})
 	pb.RegisterAuditServiceServer(g, &auditServer{Server: s})

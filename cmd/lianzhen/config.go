@@ -22,6 +22,8 @@ import (
 	"github.com/knadh/koanf/providers/confmap"
 	"github.com/knadh/koanf/providers/rawbytes"
 	"github.com/knadh/koanf/v2"
+
+	"github.com/lianzhen/lianzhen/record"
 )
 
 // secret is a setting that is never printed.
@@ -51,6 +53,14 @@ type config struct {
 		MaxObject      size     // of one object sent over HTTP
 	}
 	GRPC  struct{ Address string }
+	DIMSE struct {
+		Address     string
+		TLSAddress  string // with the certificate of tls.cert
+		AETitle     string
+		AnyCalledAE bool
+		Charset     string
+		StrangersAt string
+	}
 	Ops   struct{ Address string } // metrics; pprof on a loopback address only
 	Drain time.Duration            // how long a stopping server lets calls finish
 	TLS   struct {
@@ -118,6 +128,12 @@ func (c *config) settings() []setting {
 		{"http.max_body", "largest JSON body", &c.HTTP.MaxBody},
 		{"http.max_object", "largest object sent over HTTP", &c.HTTP.MaxObject},
 		{"grpc.address", "gRPC; empty: shut", &c.GRPC.Address},
+		{"dimse.address", "DIMSE (C-STORE, C-FIND, ...); empty: shut", &c.DIMSE.Address},
+		{"dimse.tls_address", "DIMSE over TLS, with tls.cert; empty: shut", &c.DIMSE.TLSAddress},
+		{"dimse.ae_title", "our AE title", &c.DIMSE.AETitle},
+		{"dimse.any_called_ae", "take associations that call another AE title", &c.DIMSE.AnyCalledAE},
+		{"dimse.charset", "of answers to queries that name none: GB18030 or ISO_IR 192", &c.DIMSE.Charset},
+		{"dimse.strangers_at", "institution in whose quarantine objects of devices wait that are not registered; empty: they are rejected", &c.DIMSE.StrangersAt},
 		{"ops.address", "metrics, and pprof where it is a loopback address; empty: shut", &c.Ops.Address},
 		{"drain", "how long a stopping server lets calls finish", &c.Drain},
 		{"tls.cert", "file of the certificate chain (PEM); read again when it changes", &c.TLS.Cert},
@@ -156,6 +172,7 @@ func defaults() config {
 	c.Data = "./lianzhen-data"
 	c.Log.Level, c.Log.Format = "info", "json"
 	c.HTTP.Address, c.GRPC.Address, c.Ops.Address = ":8080", ":9090", "127.0.0.1:9464"
+	c.DIMSE.Address, c.DIMSE.AETitle, c.DIMSE.Charset = ":11112", "LIANZHEN", "GB18030"
 	c.HTTP.MaxBody, c.HTTP.MaxObject = 1<<20, 4<<30
 	c.Drain = 20 * time.Second
 	c.Storage.S3.Region, c.Storage.S3.Secure = "us-east-1", true
@@ -380,6 +397,12 @@ func (c *config) check() error {
 		{c.Log.Format != "json" && c.Log.Format != "text", "setting log.format: want json or text"},
 		{!address(c.HTTP.Address), "setting http.address: want host:port"},
 		{!address(c.GRPC.Address), "setting grpc.address: want host:port"},
+		{!address(c.DIMSE.Address), "setting dimse.address: want host:port"},
+		{!address(c.DIMSE.TLSAddress), "setting dimse.tls_address: want host:port"},
+		{c.DIMSE.TLSAddress != "" && c.TLS.Cert == "", "setting dimse.tls_address: needs tls.cert and tls.key"},
+		{!record.ValidID(c.DIMSE.AETitle) || len(c.DIMSE.AETitle) > 16, "setting dimse.ae_title: want 1 to 16 letters, digits, . _ - or :"},
+		{c.DIMSE.Charset != "GB18030" && c.DIMSE.Charset != "ISO_IR 192", "setting dimse.charset: want GB18030 or ISO_IR 192"},
+		{c.DIMSE.StrangersAt != "" && !record.ValidID(c.DIMSE.StrangersAt), "setting dimse.strangers_at: want the id of an institution"},
 		{!address(c.Ops.Address), "setting ops.address: want host:port"},
 		{proxyErr != nil, "setting http.trusted_proxies: want networks such as 10.0.0.0/8"},
 		{(c.TLS.Cert == "") != (c.TLS.Key == ""), "settings tls.cert and tls.key: want both or none"},

@@ -19,21 +19,24 @@ import (
 	"github.com/lianzhen/lianzhen/authz"
 	"github.com/lianzhen/lianzhen/authz/recognition"
 	"github.com/lianzhen/lianzhen/gateway"
+	"github.com/lianzhen/lianzhen/record"
 	"github.com/lianzhen/lianzhen/imaging"
+	"github.com/lianzhen/lianzhen/imaging/worklist"
 	"github.com/lianzhen/lianzhen/reading"
 	"github.com/lianzhen/lianzhen/store"
 )
 
 type serveCmd struct {
 	where
-	HTTP string `help:"Address of HTTP." placeholder:"HOST:PORT"`
-	GRPC string `help:"Address of gRPC." placeholder:"HOST:PORT"`
-	Ops  string `help:"Address of metrics." placeholder:"HOST:PORT"`
+	HTTP  string `help:"Address of HTTP." placeholder:"HOST:PORT"`
+	GRPC  string `help:"Address of gRPC." placeholder:"HOST:PORT"`
+	DIMSE string `name:"dimse" help:"Address of DIMSE." placeholder:"HOST:PORT"`
+	Ops   string `help:"Address of metrics." placeholder:"HOST:PORT"`
 }
 
 // Run serves until ctx ends.
 func (c *serveCmd) Run(ctx context.Context) error {
-	cfg, err := c.load(map[string]string{"http.address": c.HTTP, "grpc.address": c.GRPC, "ops.address": c.Ops})
+	cfg, err := c.load(map[string]string{"http.address": c.HTTP, "grpc.address": c.GRPC, "dimse.address": c.DIMSE, "ops.address": c.Ops})
 	if err != nil {
 		return err
 	}
@@ -57,6 +60,7 @@ type app struct {
 	desk    *recognition.Desk
 	room    *reading.Room
 	imaging *imaging.Centre
+	orders  *worklist.Worklist
 
 	gateway   *gateway.Server
 	listeners gateway.Listeners
@@ -171,6 +175,7 @@ func (a *app) openRooms(ctx context.Context) (err error) {
 		defer cancel()
 		return a.imaging.Close(ctx)
 	})
+	a.orders = worklist.New(a.db, worklist.Options{})
 	return nil
 }
 
@@ -192,7 +197,7 @@ func build(ctx context.Context, cfg config) (a *app, err error) {
 	}
 	a.gateway, err = gateway.New(gateway.Deps{
 		DB: a.db, Keys: a.keys, Blobs: a.blobs, Book: a.book, Guard: a.guard, Desk: a.desk, Room: a.room, Imaging: a.imaging,
-		Log: a.log, Options: opt,
+		Worklist: a.orders, Log: a.log, Options: opt,
 	})
 	if err != nil {
 		return a, err
@@ -213,6 +218,10 @@ func gatewayOptions(cfg config) (gateway.Options, error) {
 	q := cfg.Quota
 	return gateway.Options{
 		TLS: t, MaxBody: int64(cfg.HTTP.MaxBody), MaxBlob: int64(cfg.HTTP.MaxObject), Drain: cfg.Drain,
+		DIMSE: gateway.DIMSE{
+			AETitle: cfg.DIMSE.AETitle, AnyCalledAE: cfg.DIMSE.AnyCalledAE, Charset: cfg.DIMSE.Charset,
+			StrangersAt: record.InstitutionID(cfg.DIMSE.StrangersAt),
+		},
 		InFlight: int(cfg.Imaging.InFlight), SecureCookies: cfg.HTTP.SecureCookies, TrustedProxies: proxies, Pprof: loopback(cfg.Ops.Address),
 		Quota: gateway.Quota{
 			Calls: gateway.Rate{N: int(q.CallsPerSecond), Per: time.Second}, SignIns: gateway.Rate{N: int(q.SignInsPerMinute), Per: time.Minute},
@@ -235,6 +244,8 @@ func (a *app) listen() error {
 		{"grpc.address", a.cfg.GRPC.Address, &a.listeners.GRPC},
 		{"http.address", a.cfg.HTTP.Address, &a.listeners.HTTP},
 		{"ops.address", a.cfg.Ops.Address, &a.listeners.Ops},
+		{"dimse.address", a.cfg.DIMSE.Address, &a.listeners.DIMSE},
+		{"dimse.tls_address", a.cfg.DIMSE.TLSAddress, &a.listeners.DIMSETLS},
 	} {
 		if l.address == "" {
 			continue
@@ -242,6 +253,11 @@ func (a *app) listen() error {
 		opened, err := net.Listen("tcp", l.address)
 		if err != nil {
 			return fmt.Errorf("setting %s: %w", l.name, err)
+		}
+		if l.to == &a.listeners.DIMSETLS {
+			if opened, err = overTLS(opened, a.cfg); err != nil {
+				return err
+			}
 		}
 		*l.to = opened
 		a.later(func() error { _ = opened.Close(); return nil })
@@ -257,9 +273,12 @@ func (a *app) run(ctx context.Context) error {
 		a.room.Run(clock, func(err error) { a.log.Error("reading room", "error", err) })
 	})
 	ticking.Go(func() { a.imaging.Run(clock) })
+	ticking.Go(func() {
+		a.orders.Run(clock, func(err error) { a.log.Error("worklist", "error", err) })
+	})
 	defer ticking.Wait()
 	defer stop()
-	a.log.Info("serving", "http", addressOf(a.listeners.HTTP), "grpc", addressOf(a.listeners.GRPC), "ops", addressOf(a.listeners.Ops),
+	a.log.Info("serving", "http", addressOf(a.listeners.HTTP), "grpc", addressOf(a.listeners.GRPC), "dimse", addressOf(a.listeners.DIMSE), "ops", addressOf(a.listeners.Ops),
 		"tls", a.cfg.TLS.Cert != "", "database", a.db.Dialect(), "s3", a.cfg.Storage.S3.Endpoint != "")
 	if a.cfg.TLS.Cert == "" && !loopback(a.cfg.HTTP.Address) && !a.cfg.HTTP.SecureCookies {
 		a.log.Warn("no TLS: set tls.cert and tls.key, or http.secure_cookies behind a proxy that speaks it")
@@ -267,6 +286,16 @@ func (a *app) run(ctx context.Context) error {
 	err := a.gateway.Serve(ctx, a.listeners)
 	a.log.Info("stopped")
 	return err
+}
+
+// overTLS makes a listener speak TLS as DICOM does (PS3.15 B.12): no application protocol is negotiated.
+func overTLS(l net.Listener, cfg config) (net.Listener, error) {
+	t, err := newTLS(cfg)
+	if err != nil {
+		return nil, err
+	}
+	t.NextProtos = nil
+	return tls.NewListener(l, t), nil
 }
 
 func addressOf(l net.Listener) string {
