@@ -33,20 +33,28 @@ type route struct {
 	pattern string // of http.ServeMux
 	rule    rule
 	handle  func(w http.ResponseWriter, r *http.Request) error
+	stream  bool // stays open: its caller is asked about again, and a stopping server ends it
 }
 
 // routes are all raw HTTP doors. REST under /api/v1/ is not among them: each of its calls passes the gate as an RPC.
 func (s *Server) routes() []route {
 	open := rule{open: true}
-	return []route{
-		{"GET /healthz", open, s.alive},
-		{"GET /readyz", open, s.ready},
-		{"GET /api/openapi.json", open, s.openAPI},
-		{"POST /api/v1/imaging/instances", rule{kind: "imaging", act: "write"}, s.putInstance},
-		{"GET /api/v1/imaging/instances/{id}/file", rule{kind: "imaging", act: "read"}, s.getInstanceFile},
-		{"GET /api/v1/imaging/studies/{id}/file", rule{kind: "imaging", act: "read"}, s.getStudyFile},
-		{"GET /api/v1/imaging/quarantine/{id}/file", rule{kind: "imaging", act: "resolve"}, s.getQuarantineFile},
+	all := []route{
+		{pattern: "GET /healthz", rule: open, handle: s.alive},
+		{pattern: "GET /readyz", rule: open, handle: s.ready},
+		{pattern: "GET /api/openapi.json", rule: open, handle: s.openAPI},
+		{pattern: "POST /api/v1/imaging/instances", rule: rule{kind: "imaging", act: "write"}, handle: s.putInstance},
+		{pattern: "GET /api/v1/imaging/instances/{id}/file", rule: rule{kind: "imaging", act: "read"}, handle: s.getInstanceFile},
+		{pattern: "GET /api/v1/imaging/studies/{id}/file", rule: rule{kind: "imaging", act: "read"}, handle: s.getStudyFile},
+		{pattern: "GET /api/v1/imaging/quarantine/{id}/file", rule: rule{kind: "imaging", act: "resolve"}, handle: s.getQuarantineFile},
 	}
+	for _, r := range s.dicomweb.Routes() {
+		all = append(all, route{
+			pattern: r.Pattern, rule: rule{kind: r.Kind, act: r.Act, open: r.Open, search: r.Search, ends: !r.Stream}, stream: r.Stream,
+			handle: func(w http.ResponseWriter, q *http.Request) error { return r.Handle(w, q, scopeOf(q.Context())) },
+		})
+	}
+	return all
 }
 
 const (
@@ -67,7 +75,7 @@ func (s *Server) openHTTP() error {
 	mux.Handle("/api/v1/", s.buffered(rest))
 	mux.Handle("/", s.portal())
 	s.web = &http.Server{
-		Handler: s.front(mux), ReadHeaderTimeout: s.Options.Headers, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderList,
+		Handler: s.front(s.dicomweb.CrossOrigin(mux)), ReadHeaderTimeout: s.Options.Headers, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderList,
 		TLSConfig: s.Options.TLS, HTTP2: &http.HTTP2Config{MaxConcurrentStreams: maxStreams},
 		ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
 	}
@@ -149,7 +157,7 @@ func (s *Server) acceptable(r *http.Request) error {
 
 // sameOrigin keeps other sites from using the cookie of a browser, or from signing it in (CSRF).
 func (s *Server) sameOrigin(r *http.Request) error {
-	if r.Method == http.MethodGet || r.Method == http.MethodHead || r.Method == http.MethodOptions {
+	if r.Method == http.MethodGet || r.Method == http.MethodHead || r.Method == http.MethodOptions || s.dicomweb.Allows(r) {
 		return nil
 	}
 	site, origin := r.Header.Get("Sec-Fetch-Site"), r.Header.Get("Origin")
@@ -245,6 +253,12 @@ func (s *Server) admitHTTP(rt route) http.Handler {
 				return err
 			}
 			defer func() { s.quota.leave(c, codeFor(err)) }()
+			if rt.stream {
+				ctx, end := context.WithCancelCause(r.Context())
+				defer end(nil)
+				go s.watch(ctx, c, end)
+				r = r.WithContext(ctx)
+			}
 			return rt.handle(out, r)
 		})
 		switch {

@@ -48,6 +48,13 @@ var rpcRules = map[string]rule{
 	pb.ImagingService_ListQuarantine_FullMethodName:      {kind: "imaging", act: "resolve"},
 	pb.ImagingService_ResolveQuarantine_FullMethodName:   {kind: "imaging", act: "resolve"},
 
+	pb.WorklistService_CreateOrder_FullMethodName:    {kind: "worklist", act: "write"},
+	pb.WorklistService_GetOrder_FullMethodName:       {kind: "worklist", act: "read"},
+	pb.WorklistService_ListOrders_FullMethodName:     {kind: "worklist", act: "read", search: true},
+	pb.WorklistService_UpdateOrder_FullMethodName:    {kind: "worklist", act: "write"},
+	pb.WorklistService_CancelOrder_FullMethodName:    {kind: "worklist", act: "write"},
+	pb.WorklistService_RescheduleStep_FullMethodName: {kind: "worklist", act: "write"},
+
 	pb.PatientService_RegisterPatient_FullMethodName:   {kind: "patient", act: "register", search: true},
 	pb.PatientService_GetPatient_FullMethodName:        {kind: "patient", act: "read"},
 	pb.PatientService_OpenEncounter_FullMethodName:     {kind: "patient", act: "encounter"},

@@ -14,6 +14,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/reflect/protoregistry"
 	"google.golang.org/protobuf/types/dynamicpb"
+	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/lianzhen/lianzhen/authz"
 	"github.com/lianzhen/lianzhen/authz/recognition"
@@ -59,6 +60,11 @@ func fillTenant(t *testing.T, h *house) ids {
 		Items:     []*pb.OrderItem{{OrderId: "o1", Modality: "CT", BodyPart: "CHEST"}},
 	})
 	must(t, err)
+	order, err := pb.NewWorklistServiceClient(h.conn).CreateOrder(ctx, &pb.CreateOrderRequest{Order: &pb.ImagingOrder{
+		Patient: &pb.OrderPatient{LocalPatientNumber: "P9", PatientName: "测试九"},
+		Steps:   []*pb.ScheduledStep{{Modality: "CT", StartAt: timestamppb.New(time.Now())}},
+	}})
+	must(t, err)
 
 	h.user("reader1", storetest.LeadHospital, authz.Reader)
 	h.user("reviewer1", storetest.LeadHospital, authz.Reviewer)
@@ -101,6 +107,7 @@ func fillTenant(t *testing.T, h *house) ids {
 		"user_id": string(u.ID), "device_id": string(d.ID), "key_id": string(k), "fingerprint": c.Fingerprint,
 		"institution_id": string(storetest.Suwu), "child_id": string(storetest.Suwu), "parent_id": string(storetest.MinqinCommunity),
 		"study_instance_uid": stored.GetStudyInstanceUid(),
+		"imaging_order_id":   order.GetImagingOrderId(), "step_id": order.GetSteps()[0].GetStepId(),
 	}
 }
 
@@ -116,7 +123,7 @@ var mine = map[string]string{
 	"order_id": "o1", "modality": "CT", "reason": "because", "reason_code": "S1", "finding": "finding", "handling": "handled",
 	"note": "note", "role": "technician", "visit_number": "", "name": "test", "display_name": "测试", "login": "someone", "password": password,
 	"kind": "imaging", "act": "read", "ae_title": "NEWAE", "certificate": "x", "rows": "x", "scope": "county:minqin",
-	"source": "test",
+	"source": "test", "patient_name": "测试",
 }
 
 // fill sets the fields of a request: ids from the given things, all else with something that is allowed.
@@ -127,6 +134,7 @@ func fill(m protoreflect.Message, things ids) (named bool) {
 		name := string(f.Name())
 		switch {
 		case f.ContainingOneof() != nil, f.IsMap(), name == "request_id", name == "holder_id", name == "owner_id", name == "page_token":
+		case m.Descriptor().Name() == "Device" && (name == "role" || name == "certificate"): // have words of their own
 		case f.IsList() && f.Message() != nil && name == "items":
 			sub := m.Mutable(f).List().AppendMutable().Message()
 			fill(sub, ids{})
@@ -134,7 +142,7 @@ func fill(m protoreflect.Message, things ids) (named bool) {
 			named = fill(m.Mutable(f).List().AppendMutable().Message(), things) || named
 		case f.IsList():
 		case f.Message() != nil && f.Message().Name() == "FieldMask":
-			path := map[string]string{"Institution": "name", "User": "display_name", "Device": "name"}
+			path := map[string]string{"Institution": "name", "User": "display_name", "Device": "name", "ImagingOrder": "reason"}
 			for j := range fields.Len() {
 				if sub := fields.Get(j).Message(); sub != nil && path[string(sub.Name())] != "" {
 					m.Mutable(f).Message().Mutable(f.Message().Fields().ByName("paths")).List().Append(protoreflect.ValueOfString(path[string(sub.Name())]))

@@ -1,0 +1,45 @@
+// Settings of OHIF in the tests. What a test varies is in window.e2e, which the test's site writes in front of this file.
+localStorage.setItem('shownTours', '["basicViewerTour"]');
+const root = window.location.origin + '/dicomweb';
+window.config = {
+  name: 'lianzhen-e2e',
+  routerBasename: null,
+  extensions: [],
+  modes: [],
+  customizationService: {},
+  showStudyList: true,
+  maxNumberOfWebWorkers: 2,
+  showWarningMessageForCrossOrigin: false,
+  showCPUFallbackMessage: false,
+  showLoadingIndicator: true,
+  strictZSpacingForVolumeViewport: true,
+  useCPURendering: window.e2e.cpu,
+  investigationalUseDialog: { option: 'never' },
+  maxNumRequests: { interaction: 100, thumbnail: 5, prefetch: 25 },
+  showErrorDetails: 'always',
+  defaultDataSourceName: 'dicomweb',
+  dataSources: [
+    {
+      namespace: '@ohif/extension-default.dataSourcesModule.dicomweb',
+      sourceName: 'dicomweb',
+      configuration: {
+        friendlyName: 'Lianzhen',
+        name: 'lianzhen',
+        qidoRoot: root,
+        wadoRoot: root,
+        wadoUriRoot: root,
+        qidoSupportsIncludeField: true,
+        supportsReject: false,
+        supportsFuzzyMatching: true,
+        supportsWildcard: true,
+        supportsStow: true,
+        enableStudyLazyLoad: true,
+        imageRendering: 'wadors',
+        thumbnailRendering: window.e2e.thumbnails,
+        thumbnailRequestStrategy: window.e2e.thumbnailStrategy,
+        omitQuotationForMultipartRequest: !window.e2e.quoted,
+        bulkDataURI: { enabled: true },
+      },
+    },
+  ],
+};
