@@ -10,6 +10,7 @@ import (
 	"github.com/lianzhen/lianzhen/authz"
 	ul "github.com/lianzhen/lianzhen/codec/dicom/dimse"
 	"github.com/lianzhen/lianzhen/gateway/dimse"
+	"github.com/lianzhen/lianzhen/imaging/exchange"
 	"github.com/lianzhen/lianzhen/record"
 )
 
@@ -26,11 +27,24 @@ type DIMSE struct {
 
 func (s *Server) newDIMSE() *dimse.Door {
 	o := s.Options.DIMSE
-	return dimse.New(s.Imaging, s.Worklist, dimse.Options{
-		AETitle: o.AETitle, AnyCalledAE: o.AnyCalledAE, Charset: o.Charset, Admit: s.admitDIMSE, Log: s.log,
+	return dimse.New(s.Imaging, s.Worklist, s.Exchange, dimse.Options{
+		AETitle: o.AETitle, AnyCalledAE: o.AnyCalledAE, Charset: o.Charset, Admit: s.admitDIMSE, Destination: s.destination, Log: s.log,
 		Received: func(bytes int64, err error) { s.metrics.received("dimse", float64(bytes), err) },
 		Sent:     func(bytes int64) { s.metrics.bytes.WithLabelValues("dimse", "out").Add(float64(bytes)) },
 	})
+}
+
+// destination finds where a C-MOVE may send, and what the device there may read.
+func (s *Server) destination(ctx context.Context, aeTitle string) (dimse.Destination, error) {
+	d, err := s.Book.Device(ctx, aeTitle)
+	if err != nil {
+		return dimse.Destination{}, err
+	}
+	if _, _, err := net.SplitHostPort(d.Address); err != nil {
+		return dimse.Destination{}, record.Errorf(record.Precondition, "the device has no host:port to send to")
+	}
+	scope, err := s.Guard.Admit(d.Caller(), "imaging", "read", "", "")
+	return dimse.Destination{Peer: exchange.Peer{AETitle: d.AETitle, Address: d.Address}, Scope: scope}, err
 }
 
 // associate is the rule of an association itself, before any message.

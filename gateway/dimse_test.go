@@ -300,3 +300,72 @@ func TestTheWorklistOverDIMSE(t *testing.T) {
 		t.Errorf("name %q", p)
 	}
 }
+
+func TestObjectsGoBackOverDIMSE(t *testing.T) {
+	h := newHouse(t)
+	h.device(storetest.Suwu, "SUWU_CT")
+	names := files(t, study(21, 6))
+	if out, err := h.dcmtk("storescu", "SUWU_CT", append([]string{"--"}, names...)...); err != nil {
+		t.Fatalf("storescu: %v\n%s", err, out)
+	}
+	raw, err := os.ReadFile(names[0])
+	must(t, err)
+	uid := string(studyUIDOf(t, raw))
+	ask := []string{"-S", "-k", "QueryRetrieveLevel=STUDY", "-k", "StudyInstanceUID=" + uid}
+
+	dir := t.TempDir()
+	if out, err := h.dcmtk("getscu", "SUWU_CT", append(ask, "-od", dir)...); err != nil {
+		t.Fatalf("getscu: %v\n%s", err, out)
+	}
+	wantObjects(t, dir, names)
+
+	// To itself: the tool listens on a port of its own, which is the device's address.
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	must(t, err)
+	_, port, _ := net.SplitHostPort(l.Addr().String())
+	must(t, l.Close())
+	h.device(storetest.Suwu, "SUWU_PACS", func(d *authz.Device) { d.Address = "127.0.0.1:" + port })
+	dir = t.TempDir()
+	if out, err := h.dcmtk("movescu", "SUWU_PACS", append(ask, "-aem", "SUWU_PACS", "+P", port, "-od", dir)...); err != nil {
+		t.Fatalf("movescu: %v\n%s", err, out)
+	}
+	wantObjects(t, dir, names)
+
+	for _, to := range []string{"NOWHERE", "SUWU_CT"} { // not registered; without an address
+		if out, err := h.dcmtk("movescu", "SUWU_CT", append(ask, "-aem", to)...); err == nil || !strings.Contains(out, "MoveDestinationUnknown") {
+			t.Errorf("to %s: %v\n%s", to, err, out)
+		}
+	}
+	h.device(storetest.Dongba, "DONGBA_PACS", func(d *authz.Device) { d.Address = "127.0.0.1:" + port })
+	if out, err := h.dcmtk("movescu", "SUWU_CT", append(ask, "-aem", "DONGBA_PACS")...); err == nil && !strings.Contains(out, "Fail") {
+		t.Errorf("moved to another institution: %s", out)
+	}
+}
+
+// wantObjects compares the data sets of all files in a folder with those that were sent.
+func wantObjects(t testing.TB, dir string, sent []string) {
+	t.Helper()
+	got, err := filepath.Glob(filepath.Join(dir, "*"))
+	must(t, err)
+	if len(got) != len(sent) {
+		t.Fatalf("%d of %d objects came", len(got), len(sent))
+	}
+	want := map[string]bool{}
+	for _, name := range sent {
+		want[dataSetDigest(t, name)] = true
+	}
+	for _, name := range got {
+		if !want[dataSetDigest(t, name)] {
+			t.Errorf("%s is none of those that were sent", filepath.Base(name))
+		}
+	}
+}
+
+func dataSetDigest(t testing.TB, name string) string {
+	t.Helper()
+	b, err := os.ReadFile(name)
+	must(t, err)
+	n, err := dicom.MetaLength(b)
+	must(t, err)
+	return sha(b[n:])
+}

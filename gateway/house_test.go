@@ -24,6 +24,7 @@ import (
 	"github.com/lianzhen/lianzhen/authz/recognition"
 	"github.com/lianzhen/lianzhen/codec/dicom/phantom"
 	"github.com/lianzhen/lianzhen/imaging"
+	"github.com/lianzhen/lianzhen/imaging/exchange"
 	"github.com/lianzhen/lianzhen/imaging/worklist"
 	"github.com/lianzhen/lianzhen/reading"
 	"github.com/lianzhen/lianzhen/record"
@@ -79,6 +80,7 @@ func newHouse(t testing.TB, change ...func(*Deps)) *house {
 	deps := Deps{
 		DB: db, Keys: keys, Blobs: blobs, Book: authz.NewBook(db, keys), Guard: guard, Room: room, Imaging: centre,
 		Worklist: worklist.New(db, worklist.Options{}),
+		Exchange: exchange.New(centre, exchange.Options{}),
 		Desk:     recognition.NewDesk(db, recognition.Default()),
 		Log:      slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	}

@@ -36,6 +36,7 @@ import (
 	"github.com/lianzhen/lianzhen/gateway/dicomweb"
 	"github.com/lianzhen/lianzhen/gateway/dimse"
 	"github.com/lianzhen/lianzhen/imaging"
+	"github.com/lianzhen/lianzhen/imaging/exchange"
 	"github.com/lianzhen/lianzhen/imaging/worklist"
 	pb "github.com/lianzhen/lianzhen/proto/lianzhen/v1"
 	"github.com/lianzhen/lianzhen/reading"
@@ -54,6 +55,7 @@ type Deps struct {
 	Room     *reading.Room
 	Imaging  *imaging.Centre
 	Worklist *worklist.Worklist
+	Exchange *exchange.Exchange
 	Portal   http.Handler // everything that no other route takes; nil: nothing
 	Log      *slog.Logger // default slog.Default()
 	Options  Options

@@ -23,6 +23,7 @@ import (
 	"github.com/knadh/koanf/providers/rawbytes"
 	"github.com/knadh/koanf/v2"
 
+	"github.com/lianzhen/lianzhen/gateway/dicomweb"
 	"github.com/lianzhen/lianzhen/record"
 )
 
@@ -47,6 +48,8 @@ type config struct {
 	}
 	HTTP struct {
 		Address        string
+		PublicURL      string   // how clients reach this server
+		Origins        []string // pages of other hosts that may use DICOMweb
 		TrustedProxies []string // networks whose X-Forwarded-For is believed
 		SecureCookies  bool     // TLS ends at a proxy in front: cookies for https only
 		MaxBody        size     // of a JSON body
@@ -123,6 +126,8 @@ func (c *config) settings() []setting {
 		{"log.level", "debug, info, warn or error", &c.Log.Level},
 		{"log.format", "json or text", &c.Log.Format},
 		{"http.address", "REST, portal, DICOMweb, FHIR; empty: shut", &c.HTTP.Address},
+		{"http.public_url", "how clients reach this server, https://host[:port]; empty: as the request names it", &c.HTTP.PublicURL},
+		{"http.origins", "pages of other hosts (viewers) that may use DICOMweb with a key, https://host[:port] each; empty: none", &c.HTTP.Origins},
 		{"http.trusted_proxies", "networks whose X-Forwarded-For is believed", &c.HTTP.TrustedProxies},
 		{"http.secure_cookies", "TLS ends at a proxy in front: cookies for https only", &c.HTTP.SecureCookies},
 		{"http.max_body", "largest JSON body", &c.HTTP.MaxBody},
@@ -388,6 +393,10 @@ func (c *config) check() error {
 	url := string(c.Database.URL)
 	_, levelErr := logLevel(c.Log.Level)
 	_, proxyErr := c.proxies()
+	var originErr error
+	for _, o := range c.HTTP.Origins {
+		originErr = errors.Join(originErr, dicomweb.CheckOrigin(o))
+	}
 	for _, rule := range []struct {
 		bad  bool
 		text string
@@ -404,6 +413,8 @@ func (c *config) check() error {
 		{c.DIMSE.Charset != "GB18030" && c.DIMSE.Charset != "ISO_IR 192", "setting dimse.charset: want GB18030 or ISO_IR 192"},
 		{c.DIMSE.StrangersAt != "" && !record.ValidID(c.DIMSE.StrangersAt), "setting dimse.strangers_at: want the id of an institution"},
 		{!address(c.Ops.Address), "setting ops.address: want host:port"},
+		{c.HTTP.PublicURL != "" && dicomweb.CheckOrigin(c.HTTP.PublicURL) != nil, "setting http.public_url: want https://host or https://host:port"},
+		{originErr != nil, "setting http.origins: want https://host or https://host:port each, in lower case; * is not taken"},
 		{proxyErr != nil, "setting http.trusted_proxies: want networks such as 10.0.0.0/8"},
 		{(c.TLS.Cert == "") != (c.TLS.Key == ""), "settings tls.cert and tls.key: want both or none"},
 		{c.TLS.ClientCA != "" && c.TLS.Cert == "", "setting tls.client_ca: needs tls.cert and tls.key"},

@@ -55,6 +55,9 @@ func TestAWrongSettingStopsTheStartWithOneLineThatNamesIt(t *testing.T) {
 		{"another database", "database: {url: 'mysql://root:hunter2@db'}", "", "database.url"},
 		{"twice", "data: a\ndata: hunter2", "", "line 2"},
 		{"no YAML", "data: [hunter2", "", "not YAML"},
+		{"any origin", "http: {origins: '*'}", "", "http.origins"},
+		{"an origin with a path", "http: {origins: ['https://hunter2.example/']}", "", "http.origins"},
+		{"no address of the server", "http: {public_url: hunter2}", "", "http.public_url"},
 		{"no network", "http: {trusted_proxies: hunter2}", "", "http.trusted_proxies"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -21,6 +21,7 @@ import (
 	"github.com/lianzhen/lianzhen/gateway"
 	"github.com/lianzhen/lianzhen/record"
 	"github.com/lianzhen/lianzhen/imaging"
+	"github.com/lianzhen/lianzhen/imaging/exchange"
 	"github.com/lianzhen/lianzhen/imaging/worklist"
 	"github.com/lianzhen/lianzhen/reading"
 	"github.com/lianzhen/lianzhen/store"
@@ -61,6 +62,7 @@ type app struct {
 	room    *reading.Room
 	imaging *imaging.Centre
 	orders  *worklist.Worklist
+	peers   *exchange.Exchange
 
 	gateway   *gateway.Server
 	listeners gateway.Listeners
@@ -176,6 +178,7 @@ func (a *app) openRooms(ctx context.Context) (err error) {
 		return a.imaging.Close(ctx)
 	})
 	a.orders = worklist.New(a.db, worklist.Options{})
+	a.peers = exchange.New(a.imaging, exchange.Options{AETitle: a.cfg.DIMSE.AETitle})
 	return nil
 }
 
@@ -197,7 +200,7 @@ func build(ctx context.Context, cfg config) (a *app, err error) {
 	}
 	a.gateway, err = gateway.New(gateway.Deps{
 		DB: a.db, Keys: a.keys, Blobs: a.blobs, Book: a.book, Guard: a.guard, Desk: a.desk, Room: a.room, Imaging: a.imaging,
-		Worklist: a.orders, Log: a.log, Options: opt,
+		Worklist: a.orders, Exchange: a.peers, Log: a.log, Options: opt,
 	})
 	if err != nil {
 		return a, err
@@ -217,7 +220,7 @@ func gatewayOptions(cfg config) (gateway.Options, error) {
 	}
 	q := cfg.Quota
 	return gateway.Options{
-		TLS: t, MaxBody: int64(cfg.HTTP.MaxBody), MaxBlob: int64(cfg.HTTP.MaxObject), Drain: cfg.Drain,
+		TLS: t, PublicURL: cfg.HTTP.PublicURL, Origins: cfg.HTTP.Origins, MaxBody: int64(cfg.HTTP.MaxBody), MaxBlob: int64(cfg.HTTP.MaxObject), Drain: cfg.Drain,
 		DIMSE: gateway.DIMSE{
 			AETitle: cfg.DIMSE.AETitle, AnyCalledAE: cfg.DIMSE.AnyCalledAE, Charset: cfg.DIMSE.Charset,
 			StrangersAt: record.InstitutionID(cfg.DIMSE.StrangersAt),

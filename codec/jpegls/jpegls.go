@@ -16,9 +16,9 @@ const (
 const (
 	maxComponents = 4
 	maxSide       = 65535
-	maxSize       = 2 << 30   // bytes of an image
+	maxSize       = 2 << 30  // bytes of an image
 	freeSize      = 64 << 20 // an image of no more may come from any number of bytes that can hold it
-	maxRatio      = 4096      // a larger one from no fewer than this part of it
+	maxRatio      = 4096     // a larger one from no fewer than this part of it
 )
 
 // Info is what the markers say about an image.

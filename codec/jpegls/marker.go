@@ -12,6 +12,7 @@ const (
 	markRST0  = 0xD0
 	markRST7  = 0xD7
 	markTEM   = 0x01
+	markAPP8  = 0xE8
 	markSOF55 = 0xF7
 	markLSE   = 0xF8
 )
@@ -90,6 +91,8 @@ func (h *headers) next() (bool, error) {
 			return false, err
 		}
 		switch m {
+		case markAPP8:
+			err = colourTransform(s, at)
 		case markSOF55:
 			err = h.frame(s, at)
 		case markLSE:
@@ -105,6 +108,15 @@ func (h *headers) next() (bool, error) {
 			return false, err
 		}
 	}
+}
+
+// colourTransform refuses colours in HP's reversible transforms, which some encoders of other trades use: the samples would
+// come out, but mean something else.
+func colourTransform(s []byte, at int) error {
+	if len(s) >= 5 && string(s[:4]) == "mrfx" && s[4] != 0 {
+		return fail(Unsupported, at, "colour transform %d of an mrfx segment", s[4])
+	}
+	return nil
 }
 
 // frame reads SOF55 (C.2.2).

@@ -206,6 +206,7 @@ func TestRefused(t *testing.T) {
 		{"baseline JPEG", []byte{0xFF, 0xD8, 0xFF, 0xC0, 0, 2}, Unsupported},
 		{"no frame", append([]byte{0xFF, 0xD8}, scan...), Structure},
 		{"mapping table", stream(func(_, _ []byte) []byte { return []byte{0xFF, markLSE, 0, 6, 2, 1, 1, 0} }), Unsupported},
+		{"HP colour transform", stream(func(_, _ []byte) []byte { return []byte{0xFF, 0xE8, 0, 7, 'm', 'r', 'f', 'x', 1} }), Unsupported},
 		{"mapping table of the scan", stream(func(_, s []byte) []byte { s[6] = 1; return nil }), Unsupported},
 		{"sides beyond 65535", stream(func(_, _ []byte) []byte { return []byte{0xFF, markLSE, 0, 6, 4, 1, 1, 0} }), Unsupported},
 		{"thresholds out of order", stream(func(_, _ []byte) []byte {

@@ -18,6 +18,8 @@ var handlers = map[ul.Field]func(*Door, context.Context, *call) error{
 	ul.CEchoRQ:   (*Door).echo,
 	ul.CStoreRQ:  (*Door).store,
 	ul.CFindRQ:   (*Door).find,
+	ul.CMoveRQ:   (*Door).move,
+	ul.CGetRQ:    (*Door).get,
 	ul.NCreateRQ: (*Door).createPerformed,
 	ul.NSetRQ:    (*Door).setPerformed,
 	ul.NGetRQ:    (*Door).getPerformed,

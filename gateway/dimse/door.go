@@ -18,6 +18,7 @@ import (
 
 	ul "github.com/lianzhen/lianzhen/codec/dicom/dimse"
 	"github.com/lianzhen/lianzhen/imaging"
+	"github.com/lianzhen/lianzhen/imaging/exchange"
 	"github.com/lianzhen/lianzhen/imaging/worklist"
 	"github.com/lianzhen/lianzhen/record"
 )
@@ -47,6 +48,10 @@ type Options struct {
 
 	// Admit lets a peer in, or says why not.
 	Admit func(ctx context.Context, q *ul.Request) (Peer, error)
+
+	// Destination finds the registered device that a C-MOVE names: NotFound for none, Precondition for one that nothing is
+	// sent to.
+	Destination func(ctx context.Context, aeTitle string) (Destination, error)
 
 	// Received and Sent count bytes of objects and what became of them.
 	Received func(bytes int64, err error)
@@ -84,12 +89,13 @@ func (o Options) filled() Options {
 type Door struct {
 	centre   *imaging.Centre
 	worklist *worklist.Worklist
+	exchange *exchange.Exchange
 	opt      Options
 }
 
 // New makes the door; nothing listens yet.
-func New(c *imaging.Centre, w *worklist.Worklist, opt Options) *Door {
-	return &Door{centre: c, worklist: w, opt: opt.filled()}
+func New(c *imaging.Centre, w *worklist.Worklist, x *exchange.Exchange, opt Options) *Door {
+	return &Door{centre: c, worklist: w, exchange: x, opt: opt.filled()}
 }
 
 // Serve answers until ctx ends, then lets operations in hand end.

@@ -52,7 +52,7 @@ var otherStorage = map[dicom.UID]bool{
 
 // IsStorage tells whether a SOP class is one of composite objects that C-STORE carries (PS3.4 §B.5), retired ones included.
 func IsStorage(class dicom.UID) bool {
-	return strings.HasPrefix(string(class), storagePrefix) || otherStorage[class]
+	return strings.HasPrefix(string(class), storagePrefix) || otherStorage[class] // the queries begin with 1.2.840.10008.5.1.4.1.2
 }
 
 // IsPrivate tells whether a SOP class or transfer syntax is a manufacturer's own: devices keep private objects by C-STORE.

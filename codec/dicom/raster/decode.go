@@ -127,7 +127,11 @@ func decodeJPEGLS(_ dicom.UID, d Desc, frame []byte) ([]byte, Desc, error) {
 	if err != nil {
 		return nil, d, err
 	}
-	return d.samples(b, c.Bits), d.interleaved(), nil
+	out := d.interleaved()
+	if c.Near > 0 {
+		out.Lossy = out.Lossy.by(lossyJPEGLS)
+	}
+	return d.samples(b, c.Bits), out, nil
 }
 
 func decodeLossless(_ dicom.UID, d Desc, frame []byte) ([]byte, Desc, error) {

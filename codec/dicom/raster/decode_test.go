@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/lianzhen/lianzhen/codec/dicom"
+	"github.com/lianzhen/lianzhen/codec/dicom/phantom"
 )
 
 // uncompress names the DCMTK program that makes a transfer syntax native.
@@ -77,6 +78,72 @@ func TestDecodeAgreesWithDCMTK(t *testing.T) {
 		count["agree "+string(syntax)]++
 	})
 	t.Log(count)
+}
+
+// TestDecodeWhatDCMTKEncodes covers the processes that samples do not have: DCMTK encodes phantoms, both decode. Progressive
+// and spectral selection of eight bits go through image/jpeg.
+func TestDecodeWhatDCMTKEncodes(t *testing.T) {
+	tool(t, "dcmcjpls")
+	dir := t.TempDir()
+	for _, c := range []struct {
+		name string
+		spec phantom.Spec
+		run  []string
+		back string
+	}{
+		{"process 14, predictor 4", ct, []string{"dcmcjpeg", "+el", "+sv", "4"}, "dcmdjpeg"},
+		{"process 14, predictor 7", us, []string{"dcmcjpeg", "+el", "+sv", "7"}, "dcmdjpeg"},
+		{"extended of 12 bits", ct, []string{"dcmcjpeg", "+ee"}, "dcmdjpeg"},
+		{"baseline, full chrominance", us, []string{"dcmcjpeg", "+eb", "+s4"}, "dcmdjpeg"},
+		{"baseline, halved chrominance", us, []string{"dcmcjpeg", "+eb", "+s2"}, "dcmdjpeg"},
+		{"baseline, RGB", us, []string{"dcmcjpeg", "+eb", "+cr"}, "dcmdjpeg"},
+		{"spectral selection", us, []string{"dcmcjpeg", "+es"}, "dcmdjpeg"},
+		{"progressive", us, []string{"dcmcjpeg", "+ep"}, "dcmdjpeg"},
+		{"near-lossless", ct, []string{"dcmcjpls", "+en", "+md", "3"}, "dcmdjpls"},
+		{"near-lossless, by sample", us, []string{"dcmcjpls", "+en", "+md", "2", "+is"}, "dcmdjpls"},
+		{"JPEG-LS by plane", us, []string{"dcmcjpls", "+el", "+in"}, "dcmdjpls"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			in, mid, to := filepath.Join(dir, "in.dcm"), filepath.Join(dir, "mid.dcm"), filepath.Join(dir, "out.dcm")
+			os.Remove(to)
+			c.spec.Count, c.spec.Rows, c.spec.Columns = 1, 97, 130
+			for _, write := range phantom.Study(c.spec) {
+				var b bytes.Buffer
+				if err := write(&b); err != nil {
+					t.Fatal(err)
+				}
+				if err := os.WriteFile(in, b.Bytes(), 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if err := run(t, c.run[0], append(c.run[1:], in, mid)...); err != nil {
+				t.Skip(err)
+			}
+			if err := run(t, c.back, mid, to); err != nil {
+				t.Skip(err)
+			}
+			src, ok := scanFile(t, mid)
+			ref, also := scanFile(t, to)
+			if !ok || !also {
+				t.Fatal("not scanned")
+			}
+			got, out, err := native(src)
+			if err != nil {
+				t.Fatal(err)
+			}
+			want, wantOut, err := native(ref)
+			if err != nil {
+				t.Fatal(err)
+			}
+			syntax := src.Object.TransferSyntax
+			if syntax == jpegProgressive || syntax == jpegSpectral {
+				syntax = dicom.JPEGBaseline
+			}
+			if why := differ(out, wantOut, got, want, syntax); why != "" {
+				t.Errorf("%s: %s (%s / %s)", syntax, why, out.Photometric, wantOut.Photometric)
+			}
+		})
+	}
 }
 
 // differ compares the meaning of samples; "" if they agree.

@@ -122,7 +122,12 @@ func (p *plane) clip(a, b point) (point, point, bool) {
 			to = min(to, t)
 		}
 	}
-	return point{a.x + from*dx, a.y + from*dy}, point{a.x + to*dx, a.y + to*dy}, from <= to
+	return p.near(point{a.x + from*dx, a.y + from*dy}), p.near(point{a.x + to*dx, a.y + to*dy}), from <= to
+}
+
+// near keeps a point by the picture: cutting lines between points far away leaves ends that are off by rounding.
+func (p *plane) near(q point) point {
+	return point{max(-3, min(q.x, float64(p.width)+3)), max(-3, min(q.y, float64(p.height)+3))}
 }
 
 // inside calls see for every pixel whose centre the closed outline holds, by the even-odd rule.

@@ -3,6 +3,7 @@ package raster
 import (
 	"bytes"
 	"image"
+	"slices"
 	"testing"
 
 	"github.com/lianzhen/lianzhen/codec/dicom"
@@ -11,11 +12,7 @@ import (
 // FuzzDecode holds that no description with no frame panics in decoding, encoding or rendering, and that what is decoded has
 // the length its description says and comes back from every lossless encoding.
 func FuzzDecode(f *testing.F) {
-	var syntaxes []dicom.UID
-	for _, s := range losslessSyntaxes {
-		syntaxes = append(syntaxes, s)
-	}
-	syntaxes = append(syntaxes, dicom.JPEGBaseline, JPEGExtended, JPEGLSNear, dicom.JPEG2000)
+	syntaxes := slices.Concat(losslessSyntaxes, []dicom.UID{dicom.JPEGBaseline, JPEGExtended, JPEGLSNear, dicom.JPEG2000})
 	for i, s := range syntaxes {
 		for _, d := range []Desc{grey(5, 4, 16, 12), grey(7, 3, 8, 8), colour(4, 4)} {
 			b := ramp(d)
@@ -42,7 +39,7 @@ func FuzzDecode(f *testing.F) {
 			t.Fatalf("%d bytes, not %d", len(native), out.NativeBytes())
 		}
 		if img, err := Render(out, native, 0, View{Width: 16, Height: 16, Overlays: true}); err == nil {
-			if img.Bounds().In(image.Rect(0, 0, 16, 16)) == false {
+			if !img.Bounds().In(image.Rect(0, 0, 16, 16)) {
 				t.Fatal(img.Bounds())
 			}
 		}

@@ -12,7 +12,7 @@ import (
 	"github.com/lianzhen/lianzhen/codec/dicom"
 )
 
-// TestRenderAgreesWithDCMTK compares pictures of all decodable samples with dcm2pnm's, by the data set's first window and by
+// TestRenderAgreesWithDCMTK compares pictures of decodable samples of every kind with dcm2pnm's, by the data set's first window and by
 // a window of our own. Greys may differ by 2 of 255: DCMTK rounds values of interest down and keeps fewer bits between steps.
 func TestRenderAgreesWithDCMTK(t *testing.T) {
 	if testing.Short() {
@@ -20,8 +20,11 @@ func TestRenderAgreesWithDCMTK(t *testing.T) {
 	}
 	tool(t, "dcm2pnm")
 	dir := t.TempDir()
-	count := map[string]int{}
+	count, seen := map[string]int{}, kinds{}
 	eachSample(t, func(name string, raw []byte, src Source) {
+		if seen.enough(src) {
+			return
+		}
 		d, err := DescOf(&src.Object.Header.DataSet)
 		if err != nil {
 			count["no description"]++

@@ -2,6 +2,7 @@ package raster
 
 import (
 	"image"
+	"math"
 	"testing"
 
 	"github.com/lianzhen/lianzhen/codec/dicom"
@@ -160,4 +161,13 @@ func TestStateShowsWhatItSays(t *testing.T) {
 	if img.Bounds().Dx() != 6 || greyAt(img, 1, 1) != 0 || greyAt(img, 2, 2) != 255 {
 		t.Error("the displayed area outside of the image is not black", img.(*image.Gray).Pix)
 	}
+}
+
+// TestLinesFarAway holds that points no picture could have cost nothing.
+func TestLinesFarAway(t *testing.T) {
+	c := &canvas{plane: newPlane(32, 32, 1), layout: layout{w: 32, h: 32, width: 32, height: 32}, grey: 255}
+	for _, p := range [][4]float64{{-1e38, -1e38, 1e38, 1.0001e38}, {1e300, 1, -1e300, 2}, {math.Inf(1), 0, 0, 0}, {math.NaN(), 0, 5, 5}} {
+		c.outline([]point{{p[0], p[1]}, {p[2], p[3]}, {4, 4}}, true)
+	}
+	c.outline(ellipse(point{0, 0}, point{1e30, 0}, point{0, 1e30}), true)
 }

@@ -37,6 +37,9 @@ func transcode(t testing.TB, src Source, to dicom.UID) (Source, []byte, error) {
 // TestTranscodeRestoresPixels writes decodable samples of every kind in every lossless transfer syntax and compares all native bytes,
 // those above Bits Stored too.
 func TestTranscodeRestoresPixels(t *testing.T) {
+	if testing.Short() {
+		t.Skip("encodes the corpus in ten transfer syntaxes")
+	}
 	count, seen := map[string]int{}, kinds{}
 	eachSample(t, func(name string, _ []byte, src Source) {
 		if seen.enough(src) {
