@@ -148,4 +148,3 @@ func (w clientWorld) stores(t *testing.T, root string) {
 		}
 	}
 }
-

@@ -19,6 +19,7 @@ import (
 type Lianzhen struct {
 	URL           string // of HTTP, without a slash at the end
 	DICOMweb      string
+	DIMSE         string // host:port
 	Authorization string // the header that lets in
 	Institution   record.InstitutionID
 	Data          string // its data folder
@@ -31,14 +32,15 @@ func StartLianzhen(t testing.TB, args ...string) *Lianzhen {
 	t.Helper()
 	dir := t.TempDir()
 	program := lianzhenProgram(t, dir)
-	address := fmt.Sprintf("127.0.0.1:%d", FreePort(t))
+	free := func() string { return fmt.Sprintf("127.0.0.1:%d", FreePort(t)) }
+	address := free()
 	l := &Lianzhen{
 		URL: "http://" + address, DICOMweb: "http://" + address + "/dicomweb",
-		Institution: "e2e-hospital", Data: filepath.Join(dir, "data"), Log: filepath.Join(dir, "lianzhen.log"),
+		DIMSE: free(), Institution: "e2e-hospital", Data: filepath.Join(dir, "data"), Log: filepath.Join(dir, "lianzhen.log"),
 	}
 	l.Authorization = "Bearer " + plant(t, l.Data, l.Institution)
 	serve := append([]string{
-		"serve", "--data", l.Data, "--http", address, "--grpc", fmt.Sprintf("127.0.0.1:%d", FreePort(t)), "--ops", "",
+		"serve", "--data", l.Data, "--http", address, "--grpc", free(), "--dimse", l.DIMSE, "--ops", free(),
 	}, args...)
 	cmd := exec.Command(program, serve...)
 	cmd.Env = slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "LIANZHEN_") }) // ours are no settings
@@ -86,9 +88,7 @@ func plant(t testing.TB, data string, hospital record.InstitutionID) string {
 	}
 	err = db.Tx(ctx, func(tx *store.Tx) error {
 		tx.As(scope)
-		return tx.PutInstitution(ctx, store.Institution{
-			ID: hospital, Name: "青山县人民医院", Kind: store.CountyHospital, Division: "620921", Level: 2, Active: true,
-		})
+		return plantCounty(ctx, tx, hospital)
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -98,4 +98,21 @@ func plant(t testing.TB, data string, hospital record.InstitutionID) string {
 		t.Fatal(err)
 	}
 	return key
+}
+
+// plantCounty puts the hospital into a county whose imaging centre it hosts.
+func plantCounty(ctx context.Context, tx *store.Tx, hospital record.InstitutionID) error {
+	const county, division = record.InstitutionID("e2e-county"), "620921"
+	for _, i := range []store.Institution{
+		{ID: county, Name: "青山县", Kind: store.County, Division: division, Active: true},
+		{ID: hospital, Name: "青山县人民医院", Kind: store.CountyHospital, Division: division, Level: 2, Active: true},
+	} {
+		if err := tx.PutInstitution(ctx, i); err != nil {
+			return err
+		}
+	}
+	if err := tx.PutRelation(ctx, store.Relation{Child: hospital, Parent: county, Kind: store.MemberOf}); err != nil {
+		return err
+	}
+	return tx.PutCentre(ctx, store.Centre{County: county, Kind: record.Imaging, Host: hospital, Name: "青山县影像诊断中心"})
 }

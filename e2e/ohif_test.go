@@ -40,7 +40,7 @@ func TestOHIF(t *testing.T) {
 	for i, st := range studies {
 		t.Run(st.name, func(t *testing.T) {
 			viewer := viewers[i%len(viewers)]
-			if door.orthanc {
+			if door.orthanc || st.name == "JPEG 2000" { // that is passed on and not decoded by us: the viewer draws its own thumbnail
 				viewer.Thumbnails = "wadors"
 			}
 			s.set(viewer)

@@ -1,4 +1,4 @@
-// Command lzbench sends the same objects to Lianzhen (gRPC) and to Orthanc (STOW-RS) and prints one JSON line for each run.
+// Command lzbench asks the same of Lianzhen and of Orthanc and prints one JSON line for each run.
 package main
 
 import (
@@ -13,9 +13,13 @@ import (
 )
 
 var cli struct {
-	Gen  genCmd  `cmd:"" help:"Generate 200 CT slices (DIR/ct) and one multi-frame ultrasound of 547 MB (DIR/big)."`
-	GRPC grpcCmd `cmd:"" name:"grpc" help:"Upload every file of a folder over gRPC streams."`
-	Stow stowCmd `cmd:"" help:"POST every file of a folder to a STOW-RS server, one object a request."`
+	Gen    genCmd    `cmd:"" help:"Generate 200 CT slices (DIR/ct), a radiograph of 18 MB (DIR/dr), 2,000 objects of 2 kB (DIR/small), a multi-frame ultrasound of 547 MB (DIR/big); or with --studies small studies (DIR/studies)."`
+	GRPC   grpcCmd   `cmd:"" name:"grpc" help:"Upload every file of a folder over gRPC streams."`
+	Stow   stowCmd   `cmd:"" help:"POST every file of a folder to a STOW-RS server."`
+	CStore cstoreCmd `cmd:"" name:"cstore" help:"Send every file of a folder by C-STORE."`
+	Exec   execCmd   `cmd:"" help:"Time another program that sends every file of a folder."`
+	Get    getCmd    `cmd:"" help:"Ask one address of a DICOMweb server many times."`
+	Wado   wadoCmd   `cmd:"" help:"Fetch every instance of a study, each by itself."`
 }
 
 // run is what one line says.
@@ -27,6 +31,9 @@ type run struct {
 	PerSecond float64 `json:"per_second"`
 	MBs       float64 `json:"mb_per_second"`
 	GrowthMB  float64 `json:"rss_growth_mb,omitempty"`
+	FirstMS   float64 `json:"first_byte_ms,omitempty"` // median
+	P50MS     float64 `json:"p50_ms,omitempty"`
+	P99MS     float64 `json:"p99_ms,omitempty"`
 }
 
 func (r run) print(d time.Duration) error {

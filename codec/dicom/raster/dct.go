@@ -18,7 +18,7 @@ const lossyJPEG = "ISO_10918_1"
 const lossyJPEGLS = "ISO_14495_1"
 
 // decodeDCT decodes lossy JPEG. Colour becomes RGB if it is of eight bits.
-func decodeDCT(syntax dicom.UID, d Desc, frame []byte) ([]byte, Desc, error) {
+func decodeDCT(_ dicom.UID, d Desc, frame []byte) ([]byte, Desc, error) {
 	c, err := jpeg.DecodeConfig(frame)
 	var refusal *jpeg.FormatError
 	if errors.As(err, &refusal) && refusal.Kind == jpeg.Unsupported {
@@ -37,7 +37,7 @@ func decodeDCT(syntax dicom.UID, d Desc, frame []byte) ([]byte, Desc, error) {
 		}
 		return nil, d, err
 	}
-	if syntax != dicom.JPEGBaseline && lossless(c.Process) {
+	if c.Process == losslessProcess {
 		return d.samples(b, c.Bits), d.interleaved(), nil
 	}
 	out := d.interleaved()
@@ -53,8 +53,8 @@ func decodeDCT(syntax dicom.UID, d Desc, frame []byte) ([]byte, Desc, error) {
 	return d.samples(b, c.Bits), out, nil
 }
 
-// lossless tells the processes of T.81 annex H by the start-of-frame marker, as a marker or as its number.
-func lossless(process byte) bool { return process == 0xC3 || process == 3 }
+// losslessProcess is n of the start-of-frame marker SOFn of T.81 annex H; some senders call it extended.
+const losslessProcess = 3
 
 // by marks the pixels as lossy. A method is only added where none is known: the data set knows its own history better.
 func (l Lossy) by(method string) Lossy {

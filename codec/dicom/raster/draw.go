@@ -105,13 +105,14 @@ func (c *canvas) line(a, b point) {
 	}
 }
 
-// clip cuts a line to the picture and a little more (Liang-Barsky); false if none of it is there.
+// clip cuts a line to the picture and a little more (Liang-Barsky); false if none of it is there, or it comes from so far
+// away that nobody meant it.
 func (p *plane) clip(a, b point) (point, point, bool) {
-	if math.IsNaN(a.x+a.y+b.x+b.y) || math.IsInf(a.x+a.y+b.x+b.y, 0) {
-		return a, b, false
-	}
 	from, to := 0.0, 1.0
 	dx, dy := b.x-a.x, b.y-a.y
+	if far := math.Abs(dx) + math.Abs(dy) + math.Abs(a.x) + math.Abs(a.y); !(far < 1e15) { // NaN too
+		return a, b, false
+	}
 	for _, e := range [4][2]float64{{-dx, a.x + 2}, {dx, float64(p.width) + 2 - a.x}, {-dy, a.y + 2}, {dy, float64(p.height) + 2 - a.y}} {
 		switch t := e[1] / e[0]; {
 		case e[0] == 0 && e[1] < 0:
@@ -149,7 +150,9 @@ func crossings(outline []point, y float64, cuts []float64) []float64 {
 	last := outline[len(outline)-1]
 	for _, p := range outline {
 		if (p.y > y) != (last.y > y) {
-			cuts = append(cuts, last.x+(y-last.y)/(p.y-last.y)*(p.x-last.x))
+			if x := last.x + (y-last.y)/(p.y-last.y)*(p.x-last.x); !math.IsNaN(x) {
+				cuts = append(cuts, x)
+			}
 		}
 		last = p
 	}

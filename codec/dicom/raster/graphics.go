@@ -35,8 +35,12 @@ type caption struct {
 	anchorVisible bool
 }
 
-// maxPoints bounds what one graphic object may cost to draw.
-const maxPoints = 1 << 14
+// What a presentation state may cost to draw: points of one graphic object, of all, and text objects.
+const (
+	maxPoints    = 1 << 14
+	maxAllPoints = 1 << 16
+	maxTexts     = 1 << 10
+)
 
 func (s *State) readGraphics(d *dicom.DataSet) {
 	layers := map[string]*annotation{}
@@ -50,12 +54,19 @@ func (s *State) readGraphics(d *dicom.DataSet) {
 		layers[items[i].Str(graphicLayer)] = a
 	}
 	items = d.Items(graphicAnnotationSequence)
+	points, texts := 0, 0
 	for i := range items {
 		a := annotation{references: referencesOf(&items[i]), grey: 0xFF}
 		if l := layers[items[i].Str(graphicLayer)]; l != nil {
 			a.order, a.grey = l.order, l.grey
 		}
 		a.read(&items[i])
+		for _, g := range a.lines {
+			points += len(g.points) / 2
+		}
+		if texts += len(a.texts); points > maxAllPoints || texts > maxTexts {
+			break
+		}
 		s.graphics = append(s.graphics, a)
 	}
 	slices.SortStableFunc(s.graphics, func(a, b annotation) int { return a.order - b.order })
