@@ -53,6 +53,7 @@ type served struct {
 	cmd        *exec.Cmd
 	data       string
 	grpc, http string
+	dimse      string
 	env        []string
 	log        *bytes.Buffer
 }
@@ -69,7 +70,7 @@ func freeAddr(t testing.TB) string {
 
 func serve(t testing.TB, data string, env ...string) *served {
 	t.Helper()
-	s := &served{data: data, grpc: freeAddr(t), http: freeAddr(t), env: env}
+	s := &served{data: data, grpc: freeAddr(t), http: freeAddr(t), dimse: freeAddr(t), env: env}
 	s.start(t)
 	t.Cleanup(s.kill)
 	return s
@@ -82,7 +83,7 @@ func (s *served) start(t testing.TB) {
 		t.Fatal(err)
 	}
 	s.log = &bytes.Buffer{}
-	s.cmd = exec.Command(bin, "serve", "--data", s.data, "--grpc", s.grpc, "--http", s.http, "--ops", freeAddr(t))
+	s.cmd = exec.Command(bin, "serve", "--data", s.data, "--grpc", s.grpc, "--http", s.http, "--dimse", s.dimse, "--ops", freeAddr(t))
 	s.cmd.Env = append(os.Environ(), s.env...)
 	s.cmd.Stdout, s.cmd.Stderr = s.log, s.log
 	if err := s.cmd.Start(); err != nil {

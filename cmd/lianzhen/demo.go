@@ -79,8 +79,10 @@ func startDemo(ctx context.Context, cmd demoCmd, world *demoWorld) (*demoServer,
 		return nil, errors.Join(err, a.close())
 	}
 	d := &demoServer{
-		demoDoors: demoDoors{http: "http://" + reachable(a.listeners.HTTP), grpc: reachable(a.listeners.GRPC)},
-		ended:     make(chan struct{}),
+		demoDoors: demoDoors{
+			http: "http://" + reachable(a.listeners.HTTP), grpc: reachable(a.listeners.GRPC), dimse: reachable(a.listeners.DIMSE),
+		},
+		ended: make(chan struct{}),
 	}
 	go func() {
 		defer close(d.ended)
@@ -94,6 +96,7 @@ func startDemo(ctx context.Context, cmd demoCmd, world *demoWorld) (*demoServer,
 func buildDemo(ctx context.Context, cmd demoCmd) (*app, error) {
 	cfg := defaults()
 	cfg.Data, cfg.HTTP.Address, cfg.GRPC.Address, cfg.Ops.Address = cmd.Data, cmd.HTTP, cmd.GRPC, ""
+	cfg.DIMSE.Address = cmd.DIMSE
 	cfg.Drain = 5 * time.Second
 	log, err := os.OpenFile(filepath.Join(cmd.Data, "demo", "server.log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
@@ -158,7 +161,7 @@ func (d *demoServer) tell(ctx context.Context, t *demoTable, w *demoWorld, data 
 }
 
 func (d *demoServer) file(w *demoWorld) demoFile {
-	f := demoFile{HTTP: d.http, GRPC: d.grpc, Users: w.logins(), Keys: w.keys()}
+	f := demoFile{HTTP: d.http, GRPC: d.grpc, DIMSE: d.dimse, Users: w.logins(), Keys: w.keys()}
 	for _, dev := range demoDevices() {
 		f.Devices = append(f.Devices, demoAE{dev.AETitle, string(dev.Institution)})
 	}

@@ -22,6 +22,8 @@ import (
 type demoDoors struct {
 	http string // http://host:port
 	grpc string // host:port
+
+	dimse string // host:port
 }
 
 // demoVisitor is somebody who has signed in.

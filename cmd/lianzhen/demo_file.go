@@ -53,8 +53,8 @@ func (w *demoWorld) save() error { return writeSecret(w.path, w) }
 type demoFile struct {
 	HTTP    string       `json:"http"`
 	GRPC    string       `json:"grpc"`
-	DIMSE   string       `json:"dimse"` // empty: not served
-	MLLP    string       `json:"mllp"`  // empty: not served
+	DIMSE   string       `json:"dimse"`
+	MLLP    string       `json:"mllp"` // empty: not served
 	Users   []demoLogin  `json:"users"`
 	Keys    []demoSecret `json:"keys"`
 	Devices []demoAE     `json:"devices"`

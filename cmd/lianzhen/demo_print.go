@@ -93,7 +93,9 @@ func (t *demoTable) welcome(f demoFile, path string) {
 	say("  REST 接口      %s/api/v1(说明 %[1]s/api/openapi.json)", "  REST           %s/api/v1 (described at %[1]s/api/openapi.json)", f.HTTP)
 	say("  gRPC           %s", "  gRPC           %s", f.GRPC)
 	say("  全部账号与密钥 %s", "  logins, keys   %s", path)
-	say("  门户、DICOMweb、DIMSE、HL7 MLLP 尚未提供", "  the portal, DICOMweb, DIMSE and HL7 over MLLP are not served yet")
+	say("  DICOMweb       %s/dicomweb", "  DICOMweb       %s/dicomweb", f.HTTP)
+	say("  DIMSE          %s,AE LIANZHEN(本机示例 AE:BENCH、STORESCU)", "  DIMSE          %s, AE LIANZHEN (AE titles to try with: BENCH, STORESCU)", f.DIMSE)
+	say("  门户、HL7 MLLP 尚未提供", "  the portal and HL7 over MLLP are not served yet")
 	say("\n账号", "\nlogins")
 	for _, u := range f.Users {
 		fmt.Fprintf(t.out, "  %-28s %-20s %-18s %s\n", u.Login, u.Password, u.Role, u.Institution)

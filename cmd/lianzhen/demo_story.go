@@ -105,6 +105,9 @@ func (s *story) tell(ctx context.Context) error {
 	if err := s.uploads(ctx); err != nil {
 		return err
 	}
+	if err := s.equipment(ctx, time.Now()); err != nil {
+		return err
+	}
 	return s.run(ctx, []demoStep{
 		{theClinic, "订阅本院结果", "subscribes to the results of the clinic", s.listen},
 		{theReader, "打开工作列表", "opens the worklist", s.worklist},

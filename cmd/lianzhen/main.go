@@ -34,7 +34,7 @@ type demoCmd struct {
 	Data  string `default:"./lianzhen-demo" help:"Folder of the trial's data."`
 	HTTP  string `default:"127.0.0.1:8080" help:"Address of HTTP."`
 	GRPC  string `default:"127.0.0.1:9090" help:"Address of gRPC."`
-	DIMSE string `default:"127.0.0.1:11112" help:"Address of DIMSE; nothing listens there yet."`
+	DIMSE string `default:"127.0.0.1:11112" help:"Address of DIMSE."`
 	MLLP  string `default:"127.0.0.1:2575" help:"Address of HL7 over MLLP; nothing listens there yet."`
 	Once  bool   `help:"Play the whole story once and exit."`
 }
