@@ -84,9 +84,3 @@ func validSegment(s string, longest int) bool {
 	}
 	return true
 }
-
-// limited reads at most n bytes of a blob and closes it.
-type limited struct {
-	io.Reader
-	io.Closer
-}

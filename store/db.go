@@ -29,6 +29,8 @@ type DB struct {
 	now     record.Clock
 	keys    *Keys
 
+	compiled struct{ write, read *statements }
+
 	wake  *wake
 	notes *notes
 	graph graphCache
@@ -77,6 +79,9 @@ func Open(ctx context.Context, url string, opt Options) (*DB, error) {
 	}
 	bg, stop := context.WithCancel(context.Background())
 	db.stop = stop
+	if db.dialect.compiles {
+		db.compiled.write, db.compiled.read = newStatements(bg, db.write), newStatements(bg, db.read)
+	}
 	db.notes = newNotes(db)
 	go func() {
 		defer close(db.done)
@@ -90,6 +95,8 @@ func (db *DB) Close() error {
 	db.notes.close()
 	db.stop()
 	<-db.done
+	db.compiled.write.close()
+	db.compiled.read.close()
 	db.wake.all()
 	return db.closePools()
 }
@@ -216,6 +223,10 @@ func (db *DB) Query(ctx context.Context, query string, args ...any) (*sql.Rows, 
 	if err != nil {
 		return nil, err
 	}
+	if st := db.compiled.read.get(query); st != nil {
+		rows, err := st.QueryContext(ctx, args...)
+		return rows, Fault(err)
+	}
 	rows, err := db.read.QueryContext(ctx, query, args...)
 	return rows, Fault(err)
 }
@@ -226,6 +237,9 @@ func (db *DB) QueryRow(ctx context.Context, query string, args ...any) *Row {
 	if err != nil {
 		return &Row{err: err}
 	}
+	if st := db.compiled.read.get(query); st != nil {
+		return &Row{row: st.QueryRowContext(ctx, args...)}
+	}
 	return &Row{row: db.read.QueryRowContext(ctx, query, args...)}
 }
 
@@ -234,6 +248,9 @@ func (tx *Tx) Exec(ctx context.Context, query string, args ...any) (sql.Result, 
 	args, err := plain(args)
 	if err != nil {
 		return nil, err
+	}
+	if st := tx.db.compiled.write.get(query); st != nil {
+		return tx.tx.StmtContext(ctx, st).ExecContext(ctx, args...)
 	}
 	return tx.tx.ExecContext(ctx, query, args...)
 }
@@ -244,6 +261,9 @@ func (tx *Tx) Query(ctx context.Context, query string, args ...any) (*sql.Rows, 
 	if err != nil {
 		return nil, err
 	}
+	if st := tx.db.compiled.write.get(query); st != nil {
+		return tx.tx.StmtContext(ctx, st).QueryContext(ctx, args...)
+	}
 	return tx.tx.QueryContext(ctx, query, args...)
 }
 
@@ -252,6 +272,9 @@ func (tx *Tx) QueryRow(ctx context.Context, query string, args ...any) *Row {
 	args, err := plain(args)
 	if err != nil {
 		return &Row{err: err}
+	}
+	if st := tx.db.compiled.write.get(query); st != nil {
+		return &Row{row: tx.tx.StmtContext(ctx, st).QueryRowContext(ctx, args...)}
 	}
 	return &Row{row: tx.tx.QueryRowContext(ctx, query, args...)}
 }

@@ -49,6 +49,8 @@ type dialect struct {
 
 	// soft makes the commits of a connection not wait for the disk, hard makes them wait again.
 	soft, hard string
+
+	compiles bool // statements are to be kept compiled; the driver of PostgreSQL does that by itself
 }
 
 func dialectOf(url string) (dialect, error) {
@@ -88,6 +90,8 @@ var sqliteDialect = dialect{
 	backup: backupSQLite,
 	soft:   "PRAGMA synchronous = NORMAL",
 	hard:   "PRAGMA synchronous = FULL",
+
+	compiles: true,
 }
 
 // openSQLite opens one writer and several readers. The journal is a WAL and every commit is flushed to the disk. No

@@ -162,7 +162,9 @@ func (g *Graph) Institution(id record.InstitutionID) (Institution, bool) {
 }
 
 // Institutions lists all, by id.
-func (g *Graph) Institutions() []record.InstitutionID { return slices.Sorted(maps.Keys(g.institutions)) }
+func (g *Graph) Institutions() []record.InstitutionID {
+	return slices.Sorted(maps.Keys(g.institutions))
+}
 
 // Ancestors are all that id belongs to, nearest first.
 func (g *Graph) Ancestors(id record.InstitutionID) []record.InstitutionID { return walk(id, g.parents) }

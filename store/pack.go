@@ -28,17 +28,20 @@ type Packed[T any] struct {
 type PackOptions struct {
 	MaxBytes int           // of objects in one pack; default 16 MiB
 	MaxItems int           // default 1000
-	Quiet    time.Duration // a pack is written when nothing came for so long; default 3 ms
+	Quiet    time.Duration // a pack is written when nothing came for so long; default 2 ms
 	MaxWait  time.Duration // ... and at the latest after this; default 25 ms
 	InFlight int64         // bytes of all objects not yet done; default 128 MiB. Beyond it Add and Go wait
 	Writers  int           // packs written at the same time; default 4
 	NewKey   func(group string) string
+
+	// More tells whether other objects are on their way, which a pack should wait for; nil: it is not known, so they may be.
+	More func() bool
 }
 
 func (o PackOptions) filled() PackOptions {
 	o.MaxBytes = positive(o.MaxBytes, 16<<20)
 	o.MaxItems = positive(o.MaxItems, 1000)
-	o.Quiet = positive(o.Quiet, 3*time.Millisecond)
+	o.Quiet = positive(o.Quiet, 2*time.Millisecond)
 	o.MaxWait = positive(o.MaxWait, 25*time.Millisecond)
 	o.InFlight = positive(o.InFlight, 128<<20)
 	o.Writers = positive(o.Writers, 4)
@@ -56,7 +59,7 @@ func positive[N int | int64 | time.Duration](n, otherwise N) N {
 }
 
 // Packer packs objects by group. While one pack of a group is written the next one collects, so that a fast sender gets
-// large packs; a sender that waits for each object is noticed, and its objects are not held back.
+// large packs. Senders that wait for each answer are counted, and a pack is not held back when all of them wait.
 type Packer[T any] struct {
 	blobs  Blobs
 	opt    PackOptions
@@ -76,8 +79,9 @@ type Packer[T any] struct {
 type group[T any] struct {
 	name    string
 	next    *pack[T] // collects; nil when nothing does
-	writing int
-	lone    bool // the last pack had one object: its sender waits for each
+	writing int // packs that are being put
+	out     int // objects not yet answered
+	level   int // as many were out at once lately: so many senders wait for an answer before they send the next
 }
 
 type pack[T any] struct {
@@ -170,13 +174,21 @@ func (p *Packer[T]) collect(name string, e entry[T]) bool {
 		p.open.Add(1)
 	}
 	k := g.next
+	g.out++
+	g.level = max(g.level, g.out)
 	k.entries = append(k.entries, e)
 	k.bytes += len(e.data)
 	k.last = now
-	if k.bytes >= p.opt.MaxBytes || len(k.entries) >= p.opt.MaxItems || (g.lone && g.writing == 0 && len(k.entries) == 1) {
+	if k.bytes >= p.opt.MaxBytes || len(k.entries) >= p.opt.MaxItems || g.writing == 0 && p.complete(g) {
 		p.write(k)
 	}
 	return true
+}
+
+// complete tells that nothing is to be expected that a pack should wait for: all senders that there were lately wait for
+// their answers, and no object is on its way.
+func (p *Packer[T]) complete(g *group[T]) bool {
+	return g.out >= g.level && (g.out == 1 || p.opt.More != nil && !p.opt.More())
 }
 
 // forget drops idle groups when there are many.
@@ -186,7 +198,7 @@ func (p *Packer[T]) forget() {
 		return
 	}
 	for name, g := range p.groups {
-		if g.next == nil && g.writing == 0 {
+		if g.next == nil && g.out == 0 {
 			delete(p.groups, name)
 		}
 	}
@@ -208,10 +220,11 @@ func (p *Packer[T]) check(k *pack[T], now time.Time) {
 	if latest := k.first.Add(p.opt.MaxWait); latest.Before(at) {
 		at = latest
 	}
-	if wait := at.Sub(now); wait > 0 {
+	if wait := at.Sub(now); wait > 0 && !p.complete(k.group) {
 		k.timer.Reset(wait)
 		return
 	}
+	k.group.level = k.group.out // nobody else came
 	p.write(k)
 }
 
@@ -221,16 +234,17 @@ func (p *Packer[T]) write(k *pack[T]) {
 	g := k.group
 	g.next = nil
 	g.writing++
-	g.lone = len(k.entries) == 1
 	go p.run(k)
 }
 
 func (p *Packer[T]) run(k *pack[T]) {
 	defer p.open.Done()
 	p.slots <- struct{}{}
-	errs := p.keep(k)
+	items, err := p.put(k)
 	<-p.slots
-	p.wrote(k.group)
+	p.wrote(k.group) // the next pack is put while this one is committed
+	errs := p.keep(items, err, len(k.entries))
+	p.answered(k.group, len(k.entries))
 	for i := range k.entries {
 		var err error
 		if errs != nil {
@@ -238,6 +252,12 @@ func (p *Packer[T]) run(k *pack[T]) {
 		}
 		k.entries[i].done(err)
 	}
+}
+
+func (p *Packer[T]) answered(g *group[T], n int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	g.out -= n
 }
 
 func (p *Packer[T]) wrote(g *group[T]) {
@@ -249,21 +269,26 @@ func (p *Packer[T]) wrote(g *group[T]) {
 	}
 }
 
-// keep writes the tar and commits it; one error per entry, or nil.
-func (p *Packer[T]) keep(k *pack[T]) []error {
+// put writes the tar.
+func (p *Packer[T]) put(k *pack[T]) ([]Packed[T], error) {
 	key := p.opt.NewKey(k.group.name)
 	b, items, err := bundled(key, k.entries)
 	if err == nil {
 		_, err = p.blobs.Put(p.ctx, key, b, b.size)
 	}
+	return items, err
+}
+
+// keep commits a tar that was put; one error per entry, or nil.
+func (p *Packer[T]) keep(items []Packed[T], err error, n int) []error {
 	if err == nil {
 		errs := p.commit(p.ctx, items)
-		if errs == nil || len(errs) == len(items) {
+		if errs == nil || len(errs) == n {
 			return errs
 		}
-		err = fmt.Errorf("commit of a pack answered %d errors for %d items", len(errs), len(items))
+		err = fmt.Errorf("commit of a pack answered %d errors for %d items", len(errs), n)
 	}
-	errs := make([]error, len(k.entries))
+	errs := make([]error, n)
 	for i := range errs {
 		errs[i] = err
 	}
