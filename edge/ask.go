@@ -4,6 +4,7 @@ package edge
 
 import (
 	"context"
+	"time"
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
@@ -71,10 +72,12 @@ func (r *run) have(ctx context.Context, client pb.UploadServiceClient, batch []*
 	b := backoff{base: r.cfg.RetryBase, max: r.cfg.RetryMax}
 	for {
 		call, cancel := context.WithTimeout(ctx, r.cfg.CallTimeout)
+		asked := time.Now()
 		res, err := client.Have(call, req)
 		cancel()
 		switch {
 		case err == nil && len(res.GetStates()) == len(batch):
+			r.gauge.asked(time.Since(asked), res.GetEncodings())
 			r.patience.progress()
 			return res.GetStates(), nil
 		case err == nil:

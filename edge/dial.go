@@ -52,7 +52,7 @@ func dial(c Config, distrust func(error)) (*grpc.ClientConn, error) {
 	if c.Key != "" {
 		opts = append(opts, grpc.WithPerRPCCredentials(bearer{c.Key, c.TLS != nil}))
 	}
-	if d := lossy(); d != nil && os.Getenv("HTTPS_PROXY") == "" && os.Getenv("https_proxy") == "" {
+	if d := lossy(c.Congestion); d != nil && os.Getenv("HTTPS_PROXY") == "" && os.Getenv("https_proxy") == "" {
 		opts = append(opts, grpc.WithContextDialer(func(ctx context.Context, addr string) (net.Conn, error) {
 			return d.DialContext(ctx, "tcp", addr)
 		}))

@@ -6,4 +6,4 @@ package edge
 
 import "net"
 
-func lossy() *net.Dialer { return nil }
+func lossy(string) *net.Dialer { return nil }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"time"
 
 	"google.golang.org/grpc/codes"
 
@@ -26,12 +27,20 @@ func (l *lane) send(stream uploadStream, f *flight) error {
 	if !f.begun {
 		f.begun = true
 		begin := &pb.UploadBegin{Size: f.Size, Sha256: f.Digest.String(), Resume: f.resume}
+		if l.gauge.shrink(f.Object) {
+			if f.layout = layoutOf(in, f.Size); f.layout.Size > 0 {
+				f.packed, begin.Encoding = true, pb.Encoding_ENCODING_COMPACT_1
+			}
+		}
 		if err := l.put(stream, &pb.UploadRequest{Handle: f.handle, Frame: &pb.UploadRequest_Begin{Begin: begin}}); err != nil {
 			return err
 		}
 		if f.resume {
 			return nil // goes on in next, when the centre named the offset
 		}
+	}
+	if f.packed {
+		return l.pourPacked(stream, f, in)
 	}
 	return l.pour(stream, f, in)
 }
@@ -58,6 +67,7 @@ func (l *lane) pour(stream uploadStream, f *flight, in *os.File) error {
 	if _, err := in.Seek(f.offset, io.SeekStart); err != nil {
 		return l.drop(stream, f, err)
 	}
+	began, waited := time.Now(), time.Duration(0)
 	for left := f.Size - f.offset; left > 0; {
 		n, err := io.ReadFull(in, l.chunk[:min(left, int64(len(l.chunk)))])
 		if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
@@ -69,12 +79,15 @@ func (l *lane) pour(stream uploadStream, f *flight, in *os.File) error {
 		if f.landed.Load() {
 			return nil // the centre has heard enough
 		}
+		put := time.Now()
 		if err := l.put(stream, &pb.UploadRequest{Handle: f.handle, Frame: &pb.UploadRequest_Data{Data: l.chunk[:n]}}); err != nil {
 			return err
 		}
+		waited += time.Since(put)
 		left -= int64(n)
-		l.poured(f, int64(n))
+		l.poured(f, int64(n), int64(n))
 	}
+	l.gauge.sent(f.Size-f.offset, time.Since(began), waited)
 	return l.put(stream, &pb.UploadRequest{Handle: f.handle, Frame: &pb.UploadRequest_End{End: &pb.UploadEnd{}}})
 }
 
@@ -84,13 +97,14 @@ func (l *lane) put(stream uploadStream, req *pb.UploadRequest) error {
 	return err
 }
 
-func (l *lane) poured(f *flight, n int64) {
-	l.meter.wire.Add(n)
+// poured counts bytes that went over the line, and how many of the object's they are.
+func (l *lane) poured(f *flight, wire, of int64) {
+	l.meter.wire.Add(wire)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if !f.landed.Load() {
-		f.sent += n
-		l.meter.flying.Add(n)
+		f.sent += of
+		l.meter.flying.Add(of)
 	}
 }
 
@@ -147,6 +161,8 @@ func (l *lane) outcome(res *pb.UploadResponse) {
 		l.settled(f.Object, func() {
 			f.State, f.InstanceID, f.Already, f.Warnings = Stored, s.GetInstanceId(), s.GetAlreadyStored(), s.GetWarnings()
 			f.Already = f.Already && f.tries == 0
+			f.Saved = f.saved
+			l.meter.saved.Add(f.saved)
 		})
 	case *pb.UploadResponse_Failure:
 		l.failure(f, out.Failure)
@@ -182,6 +198,9 @@ func (l *lane) failure(f *flight, out *pb.UploadFailure) {
 		l.again(f, code, out.GetReason())
 	case code == codes.AlreadyExists && out.GetQuarantineId() == "" && f.tries < heldTries:
 		l.again(f, code, out.GetReason()) // in progress elsewhere; other bytes under the same UID would be in quarantine
+	case code == codes.InvalidArgument && f.packed && out.GetQuarantineId() == "":
+		f.plain = true // the container may be to blame, not the object
+		l.later(f.Object, 0)
 	case code == codes.InvalidArgument && f.offset > 0 && !f.whole:
 		f.whole = true // what the centre held may be damaged: once more from the start
 		l.later(f.Object, 0)

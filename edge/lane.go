@@ -12,6 +12,7 @@ import (
 
 	"google.golang.org/grpc"
 
+	"github.com/lianzhen/lianzhen/codec/dicom/compact"
 	pb "github.com/lianzhen/lianzhen/proto/lianzhen/v1"
 )
 
@@ -38,6 +39,10 @@ type flight struct {
 	offset  int64       // of the first byte wanted
 	sent    int64       // bytes handed to the stream
 	landed  atomic.Bool // answered
+
+	packed bool // sent in a container
+	layout compact.Layout
+	saved  int64 // bytes that the container spared, with run.mu held
 }
 
 // lane is one connection and, while it lives, its stream.

@@ -43,10 +43,12 @@ type Object struct {
 	Reason     string // of a refusal or a failure
 	Quarantine string // where the centre keeps a refused object
 	Warnings   []string
+	Saved      int64 // bytes that its container spared on the line
 
 	study  *Study
 	known  bool  // the digest is known
 	cached bool  // from an earlier run
+	plain  bool  // to be sent as it is: its container was refused
 	whole  bool  // to be sent from its first byte, whatever the centre holds of it
 	held   int64 // bytes that the centre is known to hold of it
 	tries  int   // sendings that the centre answered with "later"
@@ -57,8 +59,8 @@ type Study struct {
 	UID     string
 	Objects []*Object
 
-	open      int // objects on their way
-	startedAt time.Time
+	open                  int // objects on their way
+	startedAt, answeredAt time.Time
 }
 
 // Finding is a file that is not sent, and why.

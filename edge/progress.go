@@ -21,6 +21,7 @@ type Progress struct {
 	Objects, ObjectsDone    int
 	Bytes, BytesDone        int64 // BytesDone counts what is on the way too
 	Sent                    int64 // bytes that went over the line, those sent twice included
+	Saved                   int64 // bytes that needed not, because objects were shrunk
 	Rate                    float64
 	ETA                     time.Duration // 0: not known
 	Study                   string        // the study that moved last
@@ -30,7 +31,8 @@ type Progress struct {
 // meter counts. The fields that are not atomic are behind mu.
 type meter struct {
 	wire   atomic.Int64 // bytes sent
-	flying atomic.Int64 // bytes sent and not acknowledged
+	flying atomic.Int64 // bytes of objects sent and not acknowledged
+	saved  atomic.Int64 // bytes spared by shrinking
 
 	mu        sync.Mutex
 	p         Progress
@@ -72,7 +74,7 @@ func (m *meter) snapshot() Progress {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	p := m.p
-	p.Sent = m.wire.Load()
+	p.Sent, p.Saved = m.wire.Load(), m.saved.Load()
 	p.BytesDone = min(p.Bytes, p.BytesDone+m.flying.Load())
 	m.past = append(m.past, p.Sent)
 	if len(m.past) > rateSpan {
@@ -82,7 +84,8 @@ func (m *meter) snapshot() Progress {
 		p.Rate = float64(p.Sent-m.past[0]) / (time.Duration(n) * progressEvery).Seconds()
 	}
 	if left := p.Bytes - p.BytesDone; p.Rate > 0 && left > 0 {
-		p.ETA = time.Duration(float64(left) / p.Rate * float64(time.Second)).Round(time.Second)
+		shrunk := float64(p.Sent) / float64(max(p.Sent+p.Saved, 1)) // what is left will shrink as the rest did
+		p.ETA = time.Duration(float64(left) * shrunk / p.Rate * float64(time.Second)).Round(time.Second)
 	}
 	return p
 }

@@ -25,11 +25,13 @@ type Receipt struct {
 	Refused  int   `json:"refused,omitempty"` // will not be taken as they are
 	Failed   int   `json:"failed,omitempty"`  // not sent yet
 	Bytes    int64 `json:"bytes"`
-	AtCentre int32 `json:"at_centre,omitempty"` // objects of the study that the centre counts
-	Finished bool  `json:"finished"`            // the centre was told that the study is whole, and agreed
+	Saved    int64 `json:"bytes_saved,omitempty"` // of these, bytes that shrinking spared the line
+	AtCentre int32 `json:"at_centre,omitempty"`   // objects of the study that the centre counts
+	Finished bool  `json:"finished"`              // the centre was told that the study is whole, and agreed
 
 	Problem    string    `json:"problem,omitempty"` // why it is not finished
 	StartedAt  time.Time `json:"started_at"`
+	AnsweredAt time.Time `json:"answered_at"` // when the last object had its answer
 	FinishedAt time.Time `json:"finished_at"`
 	Items      []Item    `json:"items"`
 
@@ -44,6 +46,7 @@ type Item struct {
 	State      string   `json:"state"`
 	InstanceID string   `json:"instance_id,omitempty"`
 	Already    bool     `json:"already,omitempty"`
+	Saved      int64    `json:"bytes_saved,omitempty"`
 	Reason     string   `json:"reason,omitempty"`
 	Quarantine string   `json:"quarantine_id,omitempty"`
 	Warnings   []string `json:"warnings,omitempty"`
@@ -60,7 +63,7 @@ func (r *run) receipt(st *Study, f finished) {
 	c := &Receipt{
 		StudyUID: st.UID, Centre: r.cfg.To, Objects: len(st.Objects), Problem: f.problem, Finished: f.answer != nil,
 		StudyID: f.answer.GetStudyId(), CaseID: f.answer.GetCaseId(), AtCentre: f.answer.GetInstances(),
-		StartedAt: st.startedAt.UTC(), FinishedAt: r.cfg.Now().UTC(),
+		StartedAt: st.startedAt.UTC(), AnsweredAt: st.answeredAt.UTC(), FinishedAt: r.cfg.Now().UTC(),
 	}
 	for _, o := range st.Objects {
 		c.add(o)
@@ -79,12 +82,13 @@ func (r *run) receipt(st *Study, f finished) {
 func (c *Receipt) add(o *Object) {
 	i := Item{
 		SOPUID: o.SOPUID, Size: o.Size, State: o.State.String(), InstanceID: o.InstanceID, Already: o.Already,
-		Reason: o.Reason, Quarantine: o.Quarantine, Warnings: o.Warnings,
+		Saved: o.Saved, Reason: o.Reason, Quarantine: o.Quarantine, Warnings: o.Warnings,
 	}
 	if o.known {
 		i.SHA256 = o.Digest.String()
 	}
 	c.Bytes += o.Size
+	c.Saved += o.Saved
 	switch o.State {
 	case Stored:
 		c.Stored++
@@ -131,6 +135,7 @@ type Summary struct {
 	Unreadable int   `json:"unreadable"` // files and folders that could not be looked into
 	Bytes      int64 `json:"bytes"`
 	Sent       int64 `json:"bytes_sent"`
+	Saved      int64 `json:"bytes_saved"`
 
 	Lost         []Finding      `json:"lost,omitempty"`    // objects without a study, unreadable paths
 	Ignored      []Finding      `json:"ignored,omitempty"` // what is no DICOM object; the first thousand

@@ -30,6 +30,7 @@ type run struct {
 	cancel   context.CancelCauseFunc
 	patience patience
 	meter    meter
+	gauge    gauge
 
 	mu       sync.Mutex
 	cond     *sync.Cond // something below changed
@@ -53,6 +54,7 @@ func newRun(s *Sender, cancel context.CancelCauseFunc) *run {
 	r.cond = sync.NewCond(&r.mu)
 	r.patience = patience{last: s.cfg.Now(), limit: s.cfg.Timeout, now: s.cfg.Now}
 	r.meter.startedAt = s.cfg.Now()
+	r.gauge.mode, r.gauge.lanes = s.cfg.Compress, len(s.conns)
 	r.total.StartedAt = r.meter.startedAt
 	return r
 }
@@ -175,6 +177,7 @@ func (r *run) settled(o *Object, say func()) {
 	r.open--
 	st := o.study
 	if st.open--; st.open == 0 {
+		st.answeredAt = r.cfg.Now()
 		r.over = append(r.over, st)
 	}
 	r.cond.Broadcast()
@@ -227,7 +230,7 @@ func (r *run) summary() Summary {
 	defer r.mu.Unlock()
 	s := r.total
 	s.Ignored, s.IgnoredCount, s.Lost = r.ignored, r.nIgnored, r.lost
-	s.Sent = r.meter.wire.Load()
+	s.Sent, s.Saved = r.meter.wire.Load(), r.meter.saved.Load()
 	s.FinishedAt = r.cfg.Now()
 	return s
 }

@@ -30,7 +30,9 @@ type Config struct {
 	StateDir   string // digests of earlier runs; default lianzhen-edge in the user's configuration folder
 	ReceiptDir string // where receipts are kept; default receipts in the state folder
 
+	Compress    Compress      // shrink objects on the line; where it is slow
 	Streams     int           // TCP connections with a stream each; 4
+	Congestion  string        // TCP congestion control; by default bbr where the kernel has it
 	Window      int64         // bytes sent and not yet acknowledged, for each stream; 8 MiB
 	Chunk       int           // bytes of one frame, 64 KiB to 256 KiB; 128 KiB
 	ResumeFrom  int64         // objects of this size and more can be continued in the middle; 1 MiB
@@ -143,6 +145,7 @@ func (s *Sender) Send(ctx context.Context, paths ...string) (Summary, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	r := newRun(s, cancel)
+	s.control.Connect() // while the files are looked into
 	stop := r.report(ctx)
 	defer stop()
 	if err := r.list(ctx, paths); err != nil {
@@ -150,6 +153,9 @@ func (s *Sender) Send(ctx context.Context, paths ...string) (Summary, error) {
 	}
 	if len(r.studies) == 0 {
 		return r.summary(), nil
+	}
+	for _, c := range s.conns {
+		c.Connect() // while the centre is asked
 	}
 	r.transfer(ctx)
 	r.leave() // studies that were cut off get a receipt too

@@ -10,7 +10,6 @@ import (
 	"github.com/lianzhen/lianzhen/authz"
 	ul "github.com/lianzhen/lianzhen/codec/dicom/dimse"
 	"github.com/lianzhen/lianzhen/gateway/dimse"
-	"github.com/lianzhen/lianzhen/imaging/exchange"
 	"github.com/lianzhen/lianzhen/record"
 )
 
@@ -36,15 +35,8 @@ func (s *Server) newDIMSE() *dimse.Door {
 
 // destination finds where a C-MOVE may send, and what the device there may read.
 func (s *Server) destination(ctx context.Context, aeTitle string) (dimse.Destination, error) {
-	d, err := s.Book.Device(ctx, aeTitle)
-	if err != nil {
-		return dimse.Destination{}, err
-	}
-	if _, _, err := net.SplitHostPort(d.Address); err != nil {
-		return dimse.Destination{}, record.Errorf(record.Precondition, "the device has no host:port to send to")
-	}
-	scope, err := s.Guard.Admit(d.Caller(), "imaging", "read", "", "")
-	return dimse.Destination{Peer: exchange.Peer{AETitle: d.AETitle, Address: d.Address}, Scope: scope}, err
+	d, err := s.Exchange.Destination(ctx, aeTitle)
+	return dimse.Destination{Peer: d.Peer, Scope: d.Read}, err
 }
 
 // associate is the rule of an association itself, before any message.

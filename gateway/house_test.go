@@ -80,11 +80,13 @@ func newHouse(t testing.TB, change ...func(*Deps)) *house {
 	deps := Deps{
 		DB: db, Keys: keys, Blobs: blobs, Book: authz.NewBook(db, keys), Guard: guard, Room: room, Imaging: centre,
 		Worklist: worklist.New(db, worklist.Options{}),
-		Exchange: exchange.New(centre, exchange.Options{}),
 		Desk:     recognition.NewDesk(db, recognition.Default()),
 		Log:      slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	}
 	deps.Options.Drain = 5 * time.Second
+	deps.Exchange = exchange.New(db, centre, exchange.Options{
+		Device: Devices(deps.Book, guard), Poll: 20 * time.Millisecond, Pauses: []time.Duration{20 * time.Millisecond}, Log: deps.Log,
+	})
 	for _, c := range change {
 		c(&deps)
 	}

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"math"
 	"net"
 	"net/http"
 	"net/http/pprof"
@@ -19,7 +20,6 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
-	"golang.org/x/net/netutil"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/encoding/protojson"
@@ -84,7 +84,7 @@ func (s *Server) openHTTP() error {
 }
 
 func (s *Server) serveHTTP(l net.Listener) error {
-	l = netutil.LimitListener(l, maxConnections)
+	l = newLimited(l, maxConnections)
 	if s.Options.TLS != nil {
 		return s.web.ServeTLS(l, "", "")
 	}
@@ -292,19 +292,23 @@ func (a *answer) WriteHeader(code int) { a.write(); a.ResponseWriter.WriteHeader
 
 func (a *answer) Write(b []byte) (int, error) { a.write(); return a.ResponseWriter.Write(b) }
 
-// ReadFrom keeps the way of the kernel's own copying open.
+// ReadFrom keeps the way of the kernel's own copying open: net/http takes it for a file behind a single limit.
 func (a *answer) ReadFrom(r io.Reader) (sum int64, err error) {
-	for {
+	whole, ok := r.(*io.LimitedReader)
+	if !ok {
+		whole = &io.LimitedReader{R: r, N: math.MaxInt64}
+	}
+	for whole.N > 0 {
 		a.write()
-		n, err := io.CopyN(a.ResponseWriter, r, pieceBytes)
-		sum += n
-		if errors.Is(err, io.EOF) {
-			return sum, nil
-		}
-		if err != nil {
+		piece := &io.LimitedReader{R: whole.R, N: min(whole.N, pieceBytes)}
+		want := piece.N
+		n, err := io.Copy(a.ResponseWriter, piece)
+		sum, whole.N = sum+n, whole.N-n
+		if err != nil || n < want {
 			return sum, err
 		}
 	}
+	return sum, nil
 }
 
 func (a *answer) Unwrap() http.ResponseWriter { return a.ResponseWriter }

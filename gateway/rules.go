@@ -55,6 +55,18 @@ var rpcRules = map[string]rule{
 	pb.WorklistService_CancelOrder_FullMethodName:    {kind: "worklist", act: "write"},
 	pb.WorklistService_RescheduleStep_FullMethodName: {kind: "worklist", act: "write"},
 
+	pb.ExchangeService_EchoDevice_FullMethodName:      {kind: "people", act: "read"},
+	pb.ExchangeService_QueryDevice_FullMethodName:     {kind: "imaging", act: "forward", search: true, limit: 75 * time.Second},
+	pb.ExchangeService_FetchFromDevice_FullMethodName: {kind: "imaging", act: "forward", search: true},
+	pb.ExchangeService_ForwardStudy_FullMethodName:    {kind: "imaging", act: "forward"},
+	pb.ExchangeService_ListTransfers_FullMethodName:   {kind: "imaging", act: "forward"},
+	pb.ExchangeService_GetTransfer_FullMethodName:     {kind: "imaging", act: "forward"},
+	pb.ExchangeService_CancelTransfer_FullMethodName:  {kind: "imaging", act: "forward"},
+	pb.ExchangeService_RetryTransfer_FullMethodName:   {kind: "imaging", act: "forward"},
+	pb.ExchangeService_ListRoutes_FullMethodName:      {kind: "imaging", act: "forward"},
+	pb.ExchangeService_CreateRoute_FullMethodName:     {kind: "imaging", act: "forward"},
+	pb.ExchangeService_DeleteRoute_FullMethodName:     {kind: "imaging", act: "forward"},
+
 	pb.PatientService_RegisterPatient_FullMethodName:   {kind: "patient", act: "register", search: true},
 	pb.PatientService_GetPatient_FullMethodName:        {kind: "patient", act: "read"},
 	pb.PatientService_OpenEncounter_FullMethodName:     {kind: "patient", act: "encounter"},

@@ -298,6 +298,7 @@ func (s *Server) register(g *grpc.Server) {
 	pb.RegisterUploadServiceServer(g, &uploadServer{Server: s})
 	pb.RegisterImagingServiceServer(g, &imagingServer{Server: s})
 	pb.RegisterWorklistServiceServer(g, &worklistServer{Server: s})
+	pb.RegisterExchangeServiceServer(g, &exchangeServer{Server: s})
 	pb.RegisterReadingServiceServer(g, &readingServer{Server: s})
 	pb.RegisterRecognitionServiceServer(g, &recognitionServer{Server: s})
 	pb.RegisterAuditServiceServer(g, &auditServer{Server: s})

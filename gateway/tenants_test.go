@@ -18,6 +18,8 @@ import (
 
 	"github.com/lianzhen/lianzhen/authz"
 	"github.com/lianzhen/lianzhen/authz/recognition"
+	"github.com/lianzhen/lianzhen/imaging"
+	"github.com/lianzhen/lianzhen/imaging/exchange"
 	pb "github.com/lianzhen/lianzhen/proto/lianzhen/v1"
 	"github.com/lianzhen/lianzhen/record"
 	"github.com/lianzhen/lianzhen/store/storetest"
@@ -99,7 +101,15 @@ func fillTenant(t *testing.T, h *house) ids {
 		Scope: "county:" + string(storetest.Minqin), From: time.Now().Add(-time.Hour), Source: "test",
 	})
 	must(t, err)
+	h.device(storetest.Suwu, "SUWU_PACS", func(d *authz.Device) { d.Address = "127.0.0.1:1" }) // nothing listens there
+	route, err := h.Exchange.CreateRoute(t.Context(), imagingScope(storetest.Suwu), exchange.Route{AETitle: "SUWU_PACS"})
+	must(t, err)
+	forwarded, err := h.Exchange.Forward(t.Context(), imagingScope(storetest.Suwu), exchange.ForwardRequest{
+		Objects: []imaging.UIDs{{Study: dicomUID(stored.GetStudyInstanceUid())}}, To: "SUWU_PACS",
+	})
+	must(t, err)
 	return ids{
+		"transfer_id": string(forwarded[0].ID), "route_id": string(route.ID),
 		"mark_id": string(mark.ID), "study_id": stored.GetStudyId(), "instance_id": stored.GetInstanceId(), "series_id": series.GetSeries()[0].GetSeriesId(),
 		"quarantine_id": sent[3].GetFailure().GetQuarantineId(), "case_id": done.GetCaseId(), "report_id": rep.GetReportId(),
 		"critical_value_id": crit.GetCriticalValueId(), "patient_id": reg.GetPatient().GetPatientId(), "other_id": reg.GetPatient().GetPatientId(),

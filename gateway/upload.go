@@ -35,7 +35,7 @@ func (s *uploadServer) Have(ctx context.Context, req *pb.HaveRequest) (*pb.HaveR
 	if err != nil {
 		return nil, err
 	}
-	return &pb.HaveResponse{States: each(held, objectState)}, nil
+	return &pb.HaveResponse{States: each(held, objectState), Encodings: encodings}, nil
 }
 
 func objectState(h imaging.Held) *pb.ObjectState {
@@ -234,6 +234,7 @@ func (u *uploads) accept(o *incoming, b *pb.UploadBegin) {
 }
 
 func (u *uploads) store(ctx context.Context, o *incoming, b *pb.UploadBegin) (imaging.Stored, error) {
+	offset := int64(0)
 	if b.GetSha256() != "" {
 		done, err := u.underway.enter(ctx, string(u.scope.Actor.Institution)+"/"+b.GetSha256(), o.pipe)
 		if err != nil {
@@ -244,16 +245,21 @@ func (u *uploads) store(ctx context.Context, o *incoming, b *pb.UploadBegin) (im
 		if err != nil {
 			return imaging.Stored{}, err
 		}
-		if !b.GetResume() {
-			o.pipe.skip(held[0].Bytes) // the centre has these; the client sends all the same
-		} else if err := u.send(&pb.UploadResponse{Handle: o.handle, Outcome: &pb.UploadResponse_Start{
-			Start: &pb.UploadStart{Offset: held[0].Bytes},
-		}}); err != nil {
-			return imaging.Stored{}, err
+		offset = held[0].Bytes
+		if b.GetResume() {
+			if err := u.send(&pb.UploadResponse{Handle: o.handle, Outcome: &pb.UploadResponse_Start{
+				Start: &pb.UploadStart{Offset: offset},
+			}}); err != nil {
+				return imaging.Stored{}, err
+			}
 		}
 	}
+	in, err := contents(o.pipe, b, offset)
+	if err != nil {
+		return imaging.Stored{}, err
+	}
 	stored, err := u.Imaging.Accept(ctx, u.scope, imaging.Source{
-		Reader: o.pipe, Size: b.GetSize(), SHA256: b.GetSha256(), Resume: b.GetSha256() != "",
+		Reader: in, Size: b.GetSize(), SHA256: b.GetSha256(), Resume: b.GetSha256() != "",
 	})
 	u.metrics.received("grpc", o.pipe.passed(), err)
 	return stored, err

@@ -67,6 +67,11 @@ type arrival struct {
 	receivedAt time.Time // zero: now
 	key        string    // of a blob of its own, once stored
 	already    bool
+
+	form *form         // of an object under correction: facts, header, meta and frames are the form's
+	sent record.ExamID // the study that it was sent as, if it is of another
+
+	studyRaw, seriesRaw []byte // where the header was let go
 }
 
 // Accept takes one object: Invalid for what is no acceptable DICOM, Conflict when other bytes are kept under its SOP
@@ -84,8 +89,11 @@ func (c *Centre) Accept(ctx context.Context, s record.Scope, src Source) (Stored
 		return Stored{}, err
 	}
 	defer part.Discard() // after Store or Keep it does nothing
+	here := c.arriving.begin()
+	defer here()
 	got := refused{Part: part}
-	o, err := c.receive(&got, src)
+	o, err := c.receive(&got, src, here)
+	here()
 	if err != nil {
 		return Stored{}, c.refuse(ctx, s, place, src, got, err)
 	}
@@ -161,9 +169,9 @@ func resumeKey(src Source, i record.InstitutionID) string {
 }
 
 // receive reads the object to its end, into the spool and through the scanner, and compares it with what was announced.
-func (c *Centre) receive(got *refused, src Source) (*dicom.Object, error) {
+func (c *Centre) receive(got *refused, src Source, large func()) (*dicom.Object, error) {
 	part := got.Part
-	in := &counted{r: src.Reader, left: c.opt.MaxObject - part.Size() + 1}
+	in := &counted{r: src.Reader, left: c.opt.MaxObject - part.Size() + 1, large: large}
 	o, err := dicom.Scan(io.MultiReader(part.Prefix(), io.TeeReader(in, part)), dicom.Options{
 		Limits: c.opt.Limits,
 		OnHeader: func(h *dicom.Header) error {
@@ -200,9 +208,11 @@ func (c *Centre) receive(got *refused, src Source) (*dicom.Object, error) {
 
 // counted reads at most left bytes and remembers an error that is not the end.
 type counted struct {
-	r    io.Reader
-	left int64
-	err  error
+	r     io.Reader
+	left  int64
+	n     int64
+	large func() // called when there is more than goes into a pack
+	err   error
 }
 
 func (r *counted) Read(b []byte) (int, error) {
@@ -211,6 +221,10 @@ func (r *counted) Read(b []byte) (int, error) {
 	}
 	n, err := r.r.Read(b[:min(int64(len(b)), r.left)])
 	r.left -= int64(n)
+	if before := r.n; r.large != nil && before <= resumeFrom && before+int64(n) > resumeFrom {
+		r.large()
+	}
+	r.n += int64(n)
 	if err != nil && err != io.EOF {
 		r.err = err
 	}

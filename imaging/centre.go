@@ -37,21 +37,25 @@ func (o Options) withDefaults() Options {
 
 // Centre takes, keeps and finds imaging studies.
 type Centre struct {
-	db     *store.DB
-	blobs  store.Blobs
-	spool  *store.Spool
-	room   *reading.Room
-	packer *store.Packer[*arrival]
-	reads  *readNotes
-	opt    Options
+	db       *store.DB
+	blobs    store.Blobs
+	spool    *store.Spool
+	room     *reading.Room
+	packer   *store.Packer[*arrival]
+	reads    *readNotes
+	arriving arrivals
+	commits  committer
+	opt      Options
 
 	metadata *metadataCache
+	rules    ruleBook
 }
 
 // New makes a Centre over its stores. Close it before them.
 func New(db *store.DB, blobs store.Blobs, spool *store.Spool, room *reading.Room, opt Options) *Centre {
 	c := &Centre{db: db, blobs: blobs, spool: spool, room: room, opt: opt.withDefaults(), reads: newReadNotes(db), metadata: newMetadataCache()}
-	c.opt.Pack.NewKey = c.packKey
+	c.opt.Pack.NewKey, c.opt.Pack.More = c.packKey, c.arriving.some
+	c.commits.db = db
 	c.packer = store.NewPacker(blobs, c.opt.Pack, c.commitPack)
 	return c
 }

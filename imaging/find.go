@@ -258,15 +258,20 @@ type Instance struct {
 	SHA256                   string
 	key                      string
 	offset                   int64
+	chain                    string // corrections that it is under
+	bytes                    Digest // as it is stored
 }
 
 const instanceColumns = `i.id, i.study_id, i.series_id, i.institution_id, i.patient_id, i.sop_uid, i.sop_class, i.transfer_syntax, i.number,
-	i.pixel_rows, i.pixel_cols, i.frames, i.size, i.sha256, i.blob_key, i.blob_offset`
+	i.pixel_rows, i.pixel_cols, i.frames, i.size, i.sha256, i.blob_key, i.blob_offset, i.corrections, i.form_size, i.form_sha256`
 
 func scanInstance(scan func(...any) error) (Instance, error) {
 	var i Instance
 	err := scan(&i.ID, &i.Study, &i.Series, &i.Institution, &i.Patient, &i.SOPUID, &i.SOPClass, &i.Syntax, &i.Number,
-		&i.Rows, &i.Columns, &i.Frames, &i.Size, &i.SHA256, &i.key, &i.offset)
+		&i.Rows, &i.Columns, &i.Frames, &i.bytes.Size, &i.bytes.SHA256, &i.key, &i.offset, &i.chain, &i.Size, &i.SHA256)
+	if i.chain == "" {
+		i.Size, i.SHA256 = i.bytes.Size, i.bytes.SHA256
+	}
 	return i, err
 }
 

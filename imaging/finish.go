@@ -47,12 +47,16 @@ func (c *Centre) Finish(ctx context.Context, s record.Scope, f Finish) (Finished
 		err := tx.QueryRow(ctx, `SELECT instance_count, open, priority, clinical_info, case_id FROM studies WHERE id = $1`, string(out.Study)).
 			Scan(&out.Instances, &open, &priority, &info, &out.Case)
 		if errors.Is(err, sql.ErrNoRows) {
-			return record.Errorf(record.NotFound, "nothing of study %s is here", f.Study)
+			return c.finishCorrected(ctx, tx, place, f, &out)
 		}
 		if err != nil {
 			return err
 		}
-		if out.Instances < f.Expected {
+		elsewhere, err := sentElsewhere(ctx, tx, out.Study)
+		if err != nil {
+			return err
+		}
+		if out.Instances += elsewhere; out.Instances < f.Expected {
 			return record.Errorf(record.Precondition, "%d of %d instances of the study are here", out.Instances, f.Expected)
 		}
 		news := f.Priority != "" && string(f.Priority) != priority || f.ClinicalInfo != "" && f.ClinicalInfo != info
@@ -62,7 +66,7 @@ func (c *Centre) Finish(ctx context.Context, s record.Scope, f Finish) (Finished
 		_, err = tx.Exec(ctx, `UPDATE studies SET expected = $2,
 			priority = CASE WHEN $3 = '' THEN priority ELSE $3 END,
 			clinical_info = CASE WHEN $4 = '' THEN clinical_info ELSE $4 END WHERE id = $1`,
-			string(out.Study), f.Expected, string(f.Priority), f.ClinicalInfo)
+			string(out.Study), max(f.Expected-elsewhere, 0), string(f.Priority), f.ClinicalInfo)
 		if err != nil {
 			return err
 		}
@@ -74,24 +78,9 @@ func (c *Centre) Finish(ctx context.Context, s record.Scope, f Finish) (Finished
 
 // close ends the receiving of a study: the reading room gets its case, or hears that more has come.
 func (c *Centre) close(ctx context.Context, tx *store.Tx, id record.ExamID, s record.Scope) (record.CaseID, error) {
-	var e record.Exam
-	var performed, received int64
-	var modalities, info string
-	var expected, have int
-	err := tx.QueryRow(ctx, `UPDATE studies SET open = 0 WHERE id = $1
-		RETURNING centre_id, institution_id, patient_id, grade, modalities, body_part, procedure_code, accession, description, priority,
-			clinical_info, performed_at, last_at, expected, instance_count`, string(id)).
-		Scan(&e.Centre, &e.Institution, &e.Patient, &e.Grade, &modalities, &e.BodyPart, &e.Procedure, &e.Accession, &e.Title, &e.Priority,
-			&info, &performed, &received, &expected, &have)
+	e, info, expected, have, err := closedExam(ctx, tx, id)
 	if err != nil {
 		return "", err
-	}
-	e.ID, e.Kind, e.Modality = id, record.Imaging, mainModality(splitList(modalities))
-	e.Title = title(e.Modality, e.BodyPart, e.Title)
-	e.PerformedAt, e.ReceivedAt = record.FromMicros(performed), record.FromMicros(received)
-	e.Complete = have >= expected
-	if e.Priority == "" {
-		e.Priority = record.Routine
 	}
 	tx.Emit(record.Event{
 		Act: "study.completed", Institution: e.Institution, Patient: e.Patient, Kind: "study", Object: string(id), Outcome: record.Success,
@@ -103,6 +92,25 @@ func (c *Centre) close(ctx context.Context, tx *store.Tx, id record.ExamID, s re
 	}
 	_, err = tx.Exec(ctx, `UPDATE studies SET case_id = $2 WHERE id = $1`, string(id), string(opened))
 	return opened, err
+}
+
+// closedExam closes a study and gives it as the reading room knows it.
+func closedExam(ctx context.Context, tx *store.Tx, id record.ExamID) (e record.Exam, info string, expected, have int, err error) {
+	var performed, received int64
+	var modalities string
+	err = tx.QueryRow(ctx, `UPDATE studies SET open = 0 WHERE id = $1
+		RETURNING centre_id, institution_id, patient_id, grade, modalities, body_part, procedure_code, accession, description, priority,
+			clinical_info, performed_at, last_at, expected, instance_count`, string(id)).
+		Scan(&e.Centre, &e.Institution, &e.Patient, &e.Grade, &modalities, &e.BodyPart, &e.Procedure, &e.Accession, &e.Title, &e.Priority,
+			&info, &performed, &received, &expected, &have)
+	e.ID, e.Kind, e.Modality = id, record.Imaging, mainModality(splitList(modalities))
+	e.Title = title(e.Modality, e.BodyPart, e.Title)
+	e.PerformedAt, e.ReceivedAt = record.FromMicros(performed), record.FromMicros(received)
+	e.Complete = have >= expected
+	if e.Priority == "" {
+		e.Priority = record.Routine
+	}
+	return e, info, expected, have, err
 }
 
 // secondary modalities say how an image is used, not how it was made.
@@ -124,6 +132,9 @@ var system = record.Scope{All: true, Actor: record.Actor{Kind: record.ActorSyste
 
 // Tick completes the studies that have been quiet. Several servers may tick: each study is taken by one.
 func (c *Centre) Tick(ctx context.Context) error {
+	if err := c.forgetIntents(ctx); err != nil {
+		return fmt.Errorf("forget corrections that were not made: %w", err)
+	}
 	quiet := record.Micros(c.db.Now().Add(-c.opt.Quiet))
 	ids, err := store.List(ctx, c.db, `SELECT id FROM studies WHERE open = 1 AND last_at < $1 ORDER BY last_at LIMIT 100`,
 		[]any{quiet}, func(id *record.ExamID) []any { return []any{id} })

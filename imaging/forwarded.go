@@ -6,6 +6,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"database/sql"
 	"errors"
 	"io"
 
@@ -21,10 +22,13 @@ func (c *Centre) forwarded(ctx context.Context, a *arrival, part *store.Part, co
 		return false, nil
 	}
 	kept, err := scanInstance(c.db.QueryRow(ctx, "SELECT "+instanceColumns+" FROM instances i WHERE i.id = $1", string(a.id)).Scan)
+	if errors.Is(err, sql.ErrNoRows) { // a conflict with the study, not with an object
+		return false, nil
+	}
 	if err != nil || kept.Syntax != string(a.facts.syntax) {
 		return false, err
 	}
-	old, err := c.open(ctx, kept, 0, kept.Size)
+	old, err := c.stored(ctx, kept)(0, kept.bytes.Size)
 	if err != nil {
 		return false, err
 	}
@@ -34,7 +38,7 @@ func (c *Centre) forwarded(ctx context.Context, a *arrival, part *store.Part, co
 		return false, err
 	}
 	defer func() { _ = now.Close() }()
-	return sameDataSet(old, kept.Size, now, a.size)
+	return sameDataSet(old, kept.bytes.Size, now, a.size)
 }
 
 // again opens an object that has arrived: its part, or the blob that the part has become.

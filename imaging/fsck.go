@@ -83,6 +83,9 @@ func (c *Centre) keptRows(ctx context.Context, after keptRow) ([]keptRow, error)
 func (c *Centre) fsckRow(ctx context.Context, r keptRow, opt FsckOptions, out *Fsck) error {
 	out.Instances++
 	out.Bytes += r.size
+	if inContainers(r.key) {
+		return c.fsckContainer(ctx, r, opt, out)
+	}
 	missing := func() { out.MissingBytes = append(out.MissingBytes, r.id+" "+r.key) }
 	if opt.Quick {
 		b, err := c.blobs.Stat(ctx, r.key)
@@ -146,7 +149,7 @@ func (c *Centre) fsckBlobs(ctx context.Context, opt FsckOptions, out *Fsck) erro
 // ours tells the imaging centre's blobs from reports, which the reading room keeps in the same bucket.
 func ours(key string) bool {
 	switch path.Ext(key) {
-	case ".tar", ".dcm", ".bin":
+	case ".tar", ".dcm", ".bin", containerPack:
 		return true
 	}
 	return false
@@ -164,7 +167,7 @@ func (c *Centre) fsckBlob(ctx context.Context, b store.BlobInfo, opt FsckOptions
 			return fmt.Errorf("sweep %s: %w", b.Key, err)
 		}
 		out.Swept++
-		return nil
+		return c.forgetContainers(ctx, b.Key)
 	}
 	out.Unreferenced = append(out.Unreferenced, b.Key)
 	return nil

@@ -41,13 +41,10 @@ func (a *arrival) meets(digest string) (same bool, err error) {
 
 func (c *Centre) commitPack(ctx context.Context, items []packed) []error { return c.commit(ctx, items) }
 
-// commit indexes objects of one study whose bytes are durable, in one transaction. One error for each.
+// commit indexes objects sent as one study whose bytes are durable, in one transaction. One error for each. Where objects of
+// the institution were corrected, they go where the corrections lead them.
 func (c *Centre) commit(ctx context.Context, items []packed) []error {
-	var errs []error
-	err := c.db.Tx(ctx, func(tx *store.Tx) error {
-		errs = make([]error, len(items))
-		return c.index(ctx, tx, items, errs)
-	})
+	errs, err := c.commitFollowing(ctx, items)
 	if err != nil {
 		err = fmt.Errorf("index study: %w", err)
 		errs = slices.Repeat([]error{err}, len(items))
@@ -55,11 +52,9 @@ func (c *Centre) commit(ctx context.Context, items []packed) []error {
 	return errs
 }
 
+// index adds objects of one study, whose lock is held.
 func (c *Centre) index(ctx context.Context, tx *store.Tx, items []packed, errs []error) error {
 	first := items[0].Item
-	if err := tx.Lock(ctx, "study:"+string(first.study)); err != nil {
-		return err
-	}
 	tx.As(first.scope)
 	st, err := c.openStudy(ctx, tx, first)
 	if err != nil {
@@ -157,24 +152,29 @@ func (c *Centre) openStudy(ctx context.Context, tx *store.Tx, a *arrival) (*open
 	if !errors.Is(err, sql.ErrNoRows) {
 		return nil, err
 	}
-	f := a.facts
-	m, err := tx.MatchPatient(ctx, f.who)
+	m, err := tx.MatchPatient(ctx, a.facts.who)
 	if err != nil {
 		return nil, fmt.Errorf("match patient: %w", err)
 	}
+	return st, st.make(ctx, tx, a, m)
+}
+
+// make writes the row of a study as its first object says.
+func (st *openStudyRow) make(ctx context.Context, tx *store.Tx, a *arrival, m store.Match) error {
+	f := a.facts
 	st.fresh, st.patient, st.local, st.date = true, m.Patient, f.who.LocalID.Reveal(), f.studyDate
 	now := record.Micros(a.at(tx))
 	name, latin := f.who.Name.Reveal(), f.who.Latin.Reveal()
-	_, err = tx.Exec(ctx, `INSERT INTO studies (id, institution_id, centre_id, study_uid, patient_id, grade, local_number, name, name_key,
+	_, err := tx.Exec(ctx, `INSERT INTO studies (id, institution_id, centre_id, study_uid, patient_id, grade, local_number, name, name_key,
 		birth_date, sex, accession, study_date, study_time, referring, performed_at, first_at, last_at, attributes)
 		VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14,$15,$16,$17,$17,$18)`,
 		string(st.id), string(st.institution), string(a.site.centre.ID), string(f.study), string(m.Patient), string(m.Grade), st.local,
 		name, nameKey(name, latin), f.who.BirthDate.String(), string(f.who.Sex), f.accession, f.studyDate, f.studyTime,
-		f.referring.Reveal(), record.Micros(f.performedAt), now, attributes(a.header, studyTags))
+		f.referring.Reveal(), record.Micros(f.performedAt), now, a.studyAttributes())
 	if err != nil {
-		return nil, err
+		return err
 	}
-	return st, insertRows(ctx, tx, `INSERT INTO study_names (token, study_date, study_id)`, nameTokens(name, latin), func(token string) []any {
+	return insertRows(ctx, tx, `INSERT INTO study_names (token, study_date, study_id)`, nameTokens(name, latin), func(token string) []any {
 		return []any{token, st.date, string(st.id)}
 	})
 }
@@ -194,7 +194,8 @@ func (st *openStudyRow) addAll(ctx context.Context, tx *store.Tx, added []packed
 	}
 	now := record.Micros(tx.Now())
 	err := insertRows(ctx, tx, `INSERT INTO instances (id, study_id, series_id, institution_id, patient_id, sop_uid, sop_class,
-		transfer_syntax, number, pixel_rows, pixel_cols, frames, blob_key, blob_offset, size, sha256, received_at)`, added,
+		transfer_syntax, number, pixel_rows, pixel_cols, frames, blob_key, blob_offset, size, sha256, received_at, sent_study_id, corrections,
+		form_size, form_sha256)`, added,
 		func(p packed) []any {
 			a, f, at := p.Item, p.Item.facts, now
 			if !a.receivedAt.IsZero() {
@@ -203,7 +204,7 @@ func (st *openStudyRow) addAll(ctx context.Context, tx *store.Tx, added []packed
 			return []any{
 				string(a.id), string(st.id), string(seriesID(st.id, f.series)), string(st.institution), string(st.patient),
 				string(f.sop), string(f.sopClass), string(f.syntax), f.number, f.rows, f.cols, f.frames, p.Key, p.Offset, a.size,
-				a.sha256, at,
+				a.sha256, at, string(a.sent), a.formOr().chain, a.formOr().size, a.formOr().sha256,
 			}
 		})
 	if err != nil {
@@ -213,6 +214,9 @@ func (st *openStudyRow) addAll(ctx context.Context, tx *store.Tx, added []packed
 		return []any{string(p.Item.id), p.Item.meta, p.Item.frames}
 	})
 	if err != nil {
+		return err
+	}
+	if err := addForms(ctx, tx, added); err != nil {
 		return err
 	}
 	return st.save(ctx, tx)
@@ -242,7 +246,7 @@ func (st *openStudyRow) addSeries(ctx context.Context, tx *store.Tx, added []pac
 		st.newSeries++
 		_, err = tx.Exec(ctx, `INSERT INTO series (id, study_id, series_uid, modality, number, description, body_part, instance_count, attributes)
 			VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9)`, string(id), string(st.id), string(f.series), f.modality, f.seriesNumber,
-			f.seriesDescription, f.bodyPart, n, attributes(p.Item.header, seriesTags))
+			f.seriesDescription, f.bodyPart, n, p.Item.seriesAttributes())
 		if err != nil {
 			return err
 		}

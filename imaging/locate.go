@@ -6,7 +6,9 @@ import (
 	"bytes"
 	"compress/gzip"
 	"context"
+	"encoding/binary"
 	"io"
+	"sync"
 
 	"github.com/lianzhen/lianzhen/codec/dicom"
 	"github.com/lianzhen/lianzhen/record"
@@ -29,12 +31,14 @@ func (c *Centre) Locate(ctx context.Context, s record.Scope, u UIDs) ([]Located,
 	b := &sqlText{}
 	b.equal("st.study_uid", string(u.Study))
 	b.equal("se.series_uid", string(u.Series))
-	if u.Study == "" {
+	if u.Study == "" || u.SOP != "" {
 		ids, err := c.idsOf(ctx, s, u.SOP)
 		if err != nil {
 			return nil, err
 		}
-		b.and(b.list("i.id", ids))
+		if u.Study == "" || len(ids) <= fewPlaces { // found by its id, however many are beside it
+			b.and(b.list("i.id", ids))
+		}
 	}
 	b.equal("i.sop_uid", string(u.SOP))
 	b.and(c.db.ScopeSQL(s, "st.institution_id", "st.patient_id", &b.args))
@@ -49,6 +53,9 @@ func (c *Centre) Locate(ctx context.Context, s record.Scope, u UIDs) ([]Located,
 	}
 	return once(all), c.noteLocated(ctx, s, all)
 }
+
+// fewPlaces is how many ids of an instance are quicker looked up than its series is walked.
+const fewPlaces = 200
 
 // idsOf gives the ids that an instance can have in the places of the scope.
 func (c *Centre) idsOf(ctx context.Context, s record.Scope, sop dicom.UID) ([]string, error) {
@@ -143,12 +150,20 @@ func (c *Centre) MetadataOf(ctx context.Context, id InstanceID) ([]byte, error) 
 	return unzip(gz)
 }
 
+var unzippers = sync.Pool{New: func() any { return new(gzip.Reader) }}
+
+// unzip makes nothing anew but the text, and that in its size, which gzip tells at its end.
 func unzip(gz []byte) ([]byte, error) {
-	z, err := gzip.NewReader(bytes.NewReader(gz))
-	if err != nil {
+	z := unzippers.Get().(*gzip.Reader)
+	defer unzippers.Put(z)
+	if err := z.Reset(bytes.NewReader(gz)); err != nil {
 		return nil, err
 	}
-	return io.ReadAll(z)
+	const most = 1032 // times as long as what it was made of
+	size := binary.LittleEndian.Uint32(gz[len(gz)-4:])
+	out := bytes.NewBuffer(make([]byte, 0, min(int(size), most*len(gz))+bytes.MinRead))
+	_, err := out.ReadFrom(z)
+	return out.Bytes(), err
 }
 
 // attributesOf are the attributes of an instance, long values left out.

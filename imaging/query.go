@@ -154,7 +154,7 @@ func (a *asking) studies() error {
 		return a.patients()
 	}
 	page := ""
-	for n := studiesFirst; ; n = studiesAtOnce {
+	for n := a.studiesNeeded(studiesFirst); ; n = a.studiesNeeded(studiesAtOnce) {
 		text, args, err := a.studySQL(page, n)
 		if err != nil {
 			return err
@@ -173,6 +173,14 @@ func (a *asking) studies() error {
 		}
 		page = pageToken(rows[n-1].Study)
 	}
+}
+
+// studiesNeeded is how many rows to bring: those of the answer where all of them match, else so many.
+func (a *asking) studiesNeeded(usual int) int {
+	if a.q.Level != StudyLevel || len(a.keys.study) > 0 || a.q.Limit <= 0 {
+		return usual
+	}
+	return min(a.left+a.q.Limit-a.given, studiesAtOnce)
 }
 
 // study looks at one study and what is below it.

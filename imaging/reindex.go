@@ -21,6 +21,8 @@ import (
 // Rebuilt counts what a reindex did.
 type Rebuilt struct {
 	Blobs, Instances, Repeated, Quarantined int
+	Corrections                             int      // documents of corrections and of what undoes them
+	Refused                                 int      // objects in packs that were not taken when they came
 	Problems                                []string // blobs that could not be read, with the reason
 }
 
@@ -48,6 +50,19 @@ func (c *Centre) Reindex(ctx context.Context, progress func(Rebuilt)) (Rebuilt, 
 	if err != nil {
 		return out, err
 	}
+	for _, undoing := range []bool{false, true} {
+		for _, centre := range centres {
+			if centre.Kind != record.Imaging {
+				continue
+			}
+			if err := c.readCorrections(ctx, centre.Bucket, undoing, &out); err != nil {
+				return out, err
+			}
+		}
+	}
+	if err := c.markCorrections(ctx); err != nil {
+		return out, err
+	}
 	for _, centre := range centres {
 		if centre.Kind != record.Imaging {
 			continue
@@ -67,6 +82,9 @@ func (c *Centre) Reindex(ctx context.Context, progress func(Rebuilt)) (Rebuilt, 
 				progress(out)
 			}
 		}
+	}
+	if err := c.remakeCorrected(ctx); err != nil {
+		return out, err
 	}
 	return out, c.restoreStates(ctx, before)
 }
@@ -103,7 +121,7 @@ func (c *Centre) restoreStates(ctx context.Context, before map[record.ExamID]stu
 	})
 }
 
-var derived = []string{"instance_metadata", "instances", "series", "study_names", "study_modalities", "studies"}
+var derived = []string{"containers", "instance_forms", "instance_metadata", "instances", "series", "study_names", "study_modalities", "studies"}
 
 func (c *Centre) emptyIndex(ctx context.Context) error {
 	return c.db.Tx(ctx, func(tx *store.Tx) error {
@@ -138,6 +156,8 @@ func (c *Centre) reindexBlob(ctx context.Context, centre store.Centre, b store.B
 			return err
 		}
 		return c.recommit(ctx, []packed{{Item: a, Key: b.Key, Length: a.size}}, out)
+	case path.Ext(p[3]) == containerPack:
+		return c.reindexContainers(ctx, place, b, in, out)
 	case path.Ext(p[3]) == ".tar":
 		return c.reindexPack(ctx, place, b, in, out)
 	}
@@ -186,6 +206,8 @@ func (c *Centre) arrivalOf(r io.Reader, place site, b store.BlobInfo) (*arrival,
 func (c *Centre) recommit(ctx context.Context, items []packed, out *Rebuilt) error {
 	for i, err := range c.commit(ctx, items) {
 		switch {
+		case record.KindOf(err) == record.Conflict: // refused when it came, and in quarantine
+			out.Refused++
 		case err != nil:
 			return err
 		case items[i].Item.already:

@@ -3,11 +3,9 @@
 package imaging
 
 import (
-	"bytes"
 	"context"
 	"database/sql"
 	"errors"
-	"fmt"
 	"io"
 	"iter"
 
@@ -46,15 +44,10 @@ func (c *Centre) Fetch(ctx context.Context, s record.Scope, id InstanceID, offse
 }
 
 func (c *Centre) open(ctx context.Context, i Instance, offset, length int64) (io.ReadCloser, error) {
-	if length == 0 {
-		return io.NopCloser(bytes.NewReader(nil)), nil
+	if i.chain == "" {
+		return c.stored(ctx, i)(offset, length)
 	}
-	r, err := c.blobs.Range(ctx, i.key, i.offset+offset, length)
-	if record.KindOf(err) == record.NotFound {
-		// A row without its bytes is our fault, never the caller's.
-		return nil, fmt.Errorf("bytes of instance %s are missing", i.ID)
-	}
-	return r, err
+	return c.openForm(ctx, i, offset, length)
 }
 
 // FetchFrame opens the bytes of one frame, counted from 1, as they are encoded in the object.

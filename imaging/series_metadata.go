@@ -9,8 +9,10 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"io"
 	"runtime"
+	"slices"
 	"sync"
 
 	"github.com/lianzhen/lianzhen/codec/dicom"
@@ -23,6 +25,9 @@ type SeriesMetadata struct {
 	Version string // another one when anything in it is
 	GZ      []byte
 }
+
+// Text is the array, unzipped.
+func (m *SeriesMetadata) Text() ([]byte, error) { return unzip(m.GZ) }
 
 // seriesVersion is a series as one institution keeps it, with what changes when any of its instances does.
 type seriesVersion struct {
@@ -62,7 +67,7 @@ func (c *Centre) seriesVersions(ctx context.Context, s record.Scope, study, seri
 	b.and("se.series_uid = " + b.arg(string(series)))
 	b.and(c.db.ScopeSQL(s, "st.institution_id", "st.patient_id", &b.args))
 	all, err := store.List(ctx, c.db, `SELECT se.id, st.id, st.institution_id, st.patient_id,
-		(SELECT string_agg(i.sha256, '') FROM instances i WHERE i.study_id = st.id AND i.series_id = se.id)
+		(SELECT string_agg(i.sha256 || i.form_sha256, '') FROM instances i WHERE i.study_id = st.id AND i.series_id = se.id)
 		FROM studies st JOIN series se ON se.study_id = st.id WHERE `+b.where()+` ORDER BY st.first_at, se.id`, b.args, func(v *seriesVersion) []any {
 		return []any{&v.id, &v.study.ID, &v.study.Institution, &v.study.Patient, &v.digests}
 	})
@@ -82,13 +87,16 @@ func versionOf(all []seriesVersion, base string) string {
 	return hex.EncodeToString(h.Sum(nil)[:20])
 }
 
+// smallZippers take their time: what they make is made once and sent often, mostly over a slow line.
+var smallZippers = sync.Pool{New: func() any { return gzip.NewWriter(nil) }}
+
 type metadataRow struct {
 	study, series, sop, syntax string
 	gz                         []byte
 }
 
 // piecesAtOnce is how many instances' texts are held unzipped.
-const piecesAtOnce = 64
+const piecesAtOnce = 32
 
 // assemble makes the text: unzipped a few at a time, zipped again as one.
 func (c *Centre) assemble(ctx context.Context, versions []seriesVersion, base string) ([]byte, error) {
@@ -107,42 +115,55 @@ func (c *Centre) assemble(ctx context.Context, versions []seriesVersion, base st
 	if err != nil {
 		return nil, err
 	}
-	var out bytes.Buffer
-	z := zippers.Get().(*gzip.Writer)
-	defer zippers.Put(z)
-	z.Reset(&out)
-	_, _ = z.Write([]byte{'['}) // memory takes everything
+	return joined(unique(rows), base)
+}
+
+// unique leaves out what a second institution keeps too.
+func unique(rows []metadataRow) []metadataRow {
 	seen := make(map[string]bool, len(rows))
-	batch := make([]metadataRow, 0, piecesAtOnce)
-	first := true
-	flush := func() error {
-		texts, err := unzipAll(batch, base)
-		for _, t := range texts {
-			if !first {
-				_, _ = z.Write([]byte{','})
-			}
-			first = false
+	return slices.DeleteFunc(rows, func(r metadataRow) bool {
+		had := seen[r.sop]
+		seen[r.sop] = true
+		return had
+	})
+}
+
+type metadataBatch struct {
+	texts [][]byte
+	err   error
+}
+
+// joined zips the array; while a batch is zipped, the next is unzipped.
+func joined(rows []metadataRow, base string) ([]byte, error) {
+	batches := make(chan metadataBatch, 1)
+	go func() {
+		defer close(batches)
+		for part := range slices.Chunk(rows, piecesAtOnce) {
+			texts, err := unzipAll(part, base)
+			batches <- metadataBatch{texts, err}
+		}
+	}()
+	var out bytes.Buffer
+	z := smallZippers.Get().(*gzip.Writer)
+	defer smallZippers.Put(z)
+	z.Reset(&out)
+	var failed error
+	sep := []byte{'['}
+	for b := range batches {
+		if b.err != nil {
+			failed = b.err
+		}
+		for _, t := range b.texts {
+			_, _ = z.Write(sep) // memory takes everything
 			_, _ = z.Write(t)
+			sep = []byte{','}
 		}
-		batch = batch[:0]
-		return err
-	}
-	for i := range rows {
-		if seen[rows[i].sop] {
-			continue
-		}
-		seen[rows[i].sop] = true
-		if batch = append(batch, rows[i]); len(batch) == piecesAtOnce {
-			if err := flush(); err != nil {
-				return nil, err
-			}
-		}
-	}
-	if err := flush(); err != nil {
-		return nil, err
 	}
 	_, _ = z.Write([]byte{']'})
-	return out.Bytes(), z.Close()
+	if err := errors.Join(failed, z.Close()); err != nil {
+		return nil, err
+	}
+	return out.Bytes(), nil
 }
 
 // unzipAll makes the texts of some instances, on all processors.
@@ -172,12 +193,12 @@ func unzipAll(rows []metadataRow, base string) ([][]byte, error) {
 var relative = []byte(`"BulkDataURI":"bulkdata/`)
 
 // Addressed makes the DICOM JSON of an instance, as MetadataOf gives it, ready for those who are elsewhere: addresses of bulk
-// data begin with base, and Available Transfer Syntax UID says how the object is kept. js may be changed.
+// data begin with base, and Available Transfer Syntax UID says how the object is kept.
 func Addressed(js []byte, base, syntax string) []byte {
 	at := place(js, "00083002")
 	add := `"00083002":{"vr":"UI","Value":["` + syntax + `"]}`
 	out := make([]byte, 0, len(js)+len(add)+1+bytes.Count(js, relative)*len(base))
-	out = append(out, js[:at]...)
+	out = appendAddressed(out, js[:at], base)
 	switch {
 	case at > 1 && js[at-1] != '{':
 		out = append(append(out, ','), add...)
@@ -186,16 +207,19 @@ func Addressed(js []byte, base, syntax string) []byte {
 	default:
 		out = append(out, add...)
 	}
-	for rest := js[at:]; ; {
-		i := bytes.Index(rest, relative)
+	return appendAddressed(out, js[at:], base)
+}
+
+func appendAddressed(to, js []byte, base string) []byte {
+	for {
+		i := bytes.Index(js, relative)
 		if i < 0 {
-			return append(out, rest...)
+			return append(to, js...)
 		}
 		cut := i + len(relative) - len("bulkdata/")
-		out = append(append(out, rest[:cut]...), base...)
-		rest = rest[cut:]
-		out = append(out, "bulkdata/"...)
-		rest = rest[len("bulkdata/"):]
+		to = append(append(to, js[:cut]...), base...)
+		to = append(to, "bulkdata/"...)
+		js = js[i+len(relative):]
 	}
 }
 

@@ -20,7 +20,7 @@ const (
 	StatusNotSupported      uint16 = 0x0122 // SOP class not supported: a form of object that we do not read
 	StatusNotAuthorized     uint16 = 0x0124
 	StatusOutOfResources    uint16 = 0xA700 // larger than we take, or to be sent again later
-	StatusMismatch          uint16 = 0xA900 // data set does not match: of another study than was said, or without what its class needs
+	StatusMismatch          uint16 = 0xA900 // data set does not match: it is of another study than was said
 	StatusCannotUnderstand  uint16 = 0xC000 // no acceptable DICOM, or cut short
 	StatusSuspect           uint16 = 0xB007 // warning: stored as it is, but something in it is not as its class says
 )
@@ -43,7 +43,7 @@ var statusOfFormat = [...]uint16{
 	dicom.Limit:       StatusOutOfResources,
 	dicom.Structure:   StatusCannotUnderstand,
 	dicom.Unsupported: StatusNotSupported,
-	dicom.Missing:     StatusMismatch,
+	dicom.Missing:     StatusCannotUnderstand,
 }
 
 // errTooLarge and errOtherStudy are refusals with a status of their own.

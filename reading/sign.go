@@ -119,6 +119,9 @@ func (r *Room) Amend(ctx context.Context, s record.Scope, id record.CaseID, reas
 	}
 	d := doing{asking: asking{act: ActAmend, actor: s.Actor, reason: reason}, event: "case.amending"}
 	d.do = func(ctx context.Context, tx *store.Tx, c *Case) error {
+		if c.Report == "" {
+			return record.Errorf(record.Precondition, "case %s was dismissed: its exam is part of another", c.ID)
+		}
 		now := stamp(tx.Now())
 		c.amendReason, c.Additions, c.DueAt = reason, false, now.Add(r.dueIn(c.Exam.Modality, c.Exam.Priority))
 		c.hold(s.Actor, r.claimUntil(tx))

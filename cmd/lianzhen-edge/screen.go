@@ -80,6 +80,9 @@ func (s *screen) moment(p edge.Progress) string {
 		return s.say("listing", p.Objects)
 	}
 	l := s.say("sending", p.ObjectsDone, p.Objects, p.StudiesDone, p.Studies, size(float64(p.BytesDone)), size(float64(p.Bytes)), size(p.Rate))
+	if p.Saved > 0 {
+		l += s.say("spared", size(float64(p.Saved)))
+	}
 	if p.ETA > 0 {
 		l += s.say("eta", p.ETA)
 	}
@@ -124,6 +127,9 @@ func (s *screen) receiptText(r *edge.Receipt) []string {
 	ls := []string{
 		s.say("receipt", r.StudyUID, s.say(how)),
 		s.say("counts", r.Objects, r.Stored, r.Already, r.Refused, r.Failed, r.Twins, size(float64(r.Bytes)), span(r.StartedAt, r.FinishedAt)),
+	}
+	if r.Saved > 0 {
+		ls = append(ls, s.say("saved", size(float64(r.Saved))))
 	}
 	if r.Finished {
 		ls = append(ls, s.say("case", r.StudyID, dash(r.CaseID)))

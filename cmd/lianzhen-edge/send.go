@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"strconv"
 	"strings"
 	"time"
 
@@ -27,12 +28,14 @@ type sendCmd struct {
 	CertKey  string `type:"path" placeholder:"FILE" help:"Key of the client certificate in PEM."`
 	Insecure bool   `help:"Plain text without TLS. Only to this computer itself."`
 
-	Priority string        `enum:"STAT,URGENT,ROUTINE," default:"" placeholder:"STAT|URGENT|ROUTINE" help:"How pressing the studies are."`
-	Note     string        `placeholder:"TEXT" help:"Symptoms, history and question for the reader, at most 3900 characters."`
-	NoFinish bool          `help:"Do not say that the studies are whole: more is to come."`
-	Parallel int           `default:"4" placeholder:"N" help:"Streams side by side (${default})."`
-	Window   int64         `default:"8" placeholder:"MIB" help:"Unacknowledged MiB for each stream (${default})."`
-	Timeout  time.Duration `default:"30m" help:"Give up when nothing was acknowledged for so long (${default}); 0: never."`
+	Priority   string        `enum:"STAT,URGENT,ROUTINE," default:"" placeholder:"STAT|URGENT|ROUTINE" help:"How pressing the studies are."`
+	Note       string        `placeholder:"TEXT" help:"Symptoms, history and question for the reader, at most 3900 characters."`
+	NoFinish   bool          `help:"Do not say that the studies are whole: more is to come."`
+	Compress   string        `enum:"auto,jpeg-ls,off" default:"auto" placeholder:"auto|jpeg-ls|off" help:"Shrink pictures on the line without losing a bit: where it is slow (auto), always (jpeg-ls), never (off)."`
+	Streams    string        `default:"auto" aliases:"parallel" placeholder:"N" help:"Streams side by side, 1 to 64, or auto."`
+	Congestion string        `hidden:"" placeholder:"NAME" help:"TCP congestion control instead of bbr, to compare."`
+	Window     int64         `default:"8" placeholder:"MIB" help:"Unacknowledged MiB for each stream (${default})."`
+	Timeout    time.Duration `default:"30m" help:"Give up when nothing was acknowledged for so long (${default}); 0: never."`
 
 	State   string `type:"path" placeholder:"DIR" help:"Folder of what earlier runs learnt."`
 	Receipt string `type:"path" placeholder:"DIR" help:"Folder for the receipts; default: receipts in the state folder."`
@@ -44,6 +47,8 @@ var priorities = map[string]pb.Priority{
 	"": pb.Priority_PRIORITY_UNSPECIFIED, "STAT": pb.Priority_PRIORITY_STAT,
 	"URGENT": pb.Priority_PRIORITY_URGENT, "ROUTINE": pb.Priority_PRIORITY_ROUTINE,
 }
+
+var ways = map[string]edge.Compress{"auto": edge.CompressAuto, "jpeg-ls": edge.CompressJPEGLS, "off": edge.CompressOff}
 
 // Run sends and leaves the exit code with the screen.
 func (c *sendCmd) Run(ctx context.Context, s *screen) error {
@@ -69,8 +74,15 @@ func (c *sendCmd) Run(ctx context.Context, s *screen) error {
 
 func (c *sendCmd) config() (edge.Config, error) {
 	cfg := edge.Config{
-		To: c.To, Priority: priorities[c.Priority], Note: c.Note, NoFinish: c.NoFinish, Streams: c.Parallel,
+		To: c.To, Priority: priorities[c.Priority], Note: c.Note, NoFinish: c.NoFinish, Compress: ways[c.Compress], Congestion: c.Congestion,
 		Window: c.Window << 20, Timeout: c.Timeout, StateDir: c.State, ReceiptDir: c.Receipt,
+	}
+	if c.Streams != "auto" {
+		n, err := strconv.Atoi(c.Streams)
+		if err != nil || n < 1 || n > 64 {
+			return cfg, errors.New("--streams: want auto, or 1 to 64")
+		}
+		cfg.Streams = n
 	}
 	if c.Window < 1 || c.Window > 1024 {
 		return cfg, errors.New("--window: want 1 to 1024")

@@ -36,6 +36,8 @@ func (w words) say(name string, args ...any) string {
 var texts = map[string][2]string{
 	"listing":     {"正在查找文件:%d 个影像", "looking for files: %d objects"},
 	"sending":     {"影像 %d/%d  检查 %d/%d  %s/%s  %s/秒", "objects %d/%d  studies %d/%d  %s/%s  %s/s"},
+	"spared":      {"  压缩节省 %s", "  %s spared"},
+	"saved":       {"  无损压缩节省线路流量 %s", "  %s spared by shrinking"},
 	"eta":         {"  剩余 %s", "  %s left"},
 	"study":       {"  […%s %d/%d]", "  […%s %d/%d]"},
 	"receipt":     {"检查 %s:%s", "study %s: %s"},

@@ -22,6 +22,7 @@ import (
 type adminCmd struct {
 	Fsck    fsckCmd    `cmd:"" help:"Check rows against bytes and their SHA-256."`
 	Reindex reindexCmd `cmd:"" help:"Make the imaging index again from the blobs. No server may run."`
+	Compact compactCmd `cmd:"" help:"Keep objects in containers without loss, about half as large. A server may run."`
 	Backup  backupCmd  `cmd:"" help:"Copy the database while the server runs (SQLite)."`
 	User    userCmd    `cmd:"" help:"Accounts of people."`
 	Key     keyCmd     `cmd:"" help:"API keys of programs."`

@@ -64,8 +64,11 @@ type config struct {
 		Charset     string
 		StrangersAt string
 	}
-	Ops   struct{ Address string } // metrics; pprof on a loopback address only
-	Drain time.Duration            // how long a stopping server lets calls finish
+	Ops struct{ Address string } // metrics; pprof on a loopback address only
+	TCP struct {
+		Congestion string // control of what goes out over gRPC and HTTP; auto: bbr where the kernel has it; empty: the system's
+	}
+	Drain time.Duration // how long a stopping server lets calls finish
 	TLS   struct {
 		Cert     string
 		Key      string
@@ -88,8 +91,9 @@ type config struct {
 		Quiet         time.Duration // a study with nothing new for so long is complete
 		MaxObject     size
 		MaxQuarantine size
-		InFlight      int64 // objects in the air on one upload stream
-		SpoolMemory   size  // of all arriving objects together
+		InFlight      int64         // objects in the air on one upload stream
+		SpoolMemory   size          // of all arriving objects together
+		CompactAfter  time.Duration // objects older than this are kept in containers; 0: never
 	}
 	Reading struct {
 		ClaimFor    time.Duration
@@ -140,6 +144,7 @@ func (c *config) settings() []setting {
 		{"dimse.charset", "of answers to queries that name none: GB18030 or ISO_IR 192", &c.DIMSE.Charset},
 		{"dimse.strangers_at", "institution in whose quarantine objects of devices wait that are not registered; empty: they are rejected", &c.DIMSE.StrangersAt},
 		{"ops.address", "metrics, and pprof where it is a loopback address; empty: shut", &c.Ops.Address},
+		{"tcp.congestion", "congestion control towards clients of gRPC and HTTP: auto (bbr where the kernel has it, better on lines that lose packets), the name of one, or empty: the system's", &c.TCP.Congestion},
 		{"drain", "how long a stopping server lets calls finish", &c.Drain},
 		{"tls.cert", "file of the certificate chain (PEM); read again when it changes", &c.TLS.Cert},
 		{"tls.key", "file of its key (PEM)", &c.TLS.Key},
@@ -158,6 +163,7 @@ func (c *config) settings() []setting {
 		{"imaging.max_quarantine", "largest refused object whose bytes are kept", &c.Imaging.MaxQuarantine},
 		{"imaging.in_flight", "objects in the air on one upload stream", &c.Imaging.InFlight},
 		{"imaging.spool_memory", "memory of all arriving objects together; beyond it they go to files", &c.Imaging.SpoolMemory},
+		{"imaging.compact_after", "objects older than this are kept in containers without loss, about half as large; 0: never", &c.Imaging.CompactAfter},
 		{"reading.claim_for", "a claim without a saved draft ends after this", &c.Reading.ClaimFor},
 		{"reading.due_stat", "time for a STAT report", &c.Reading.DueStat},
 		{"reading.due_urgent", "time for an URGENT report", &c.Reading.DueUrgent},
@@ -425,6 +431,8 @@ func (c *config) check() error {
 		{s3.Endpoint != "" && (s3.AccessKey == "" || s3.SecretKey == ""), "settings storage.s3.access_key and storage.s3.secret_key: needed with an endpoint"},
 		{s3.Endpoint == "" && (s3.AccessKey != "" || s3.SecretKey != ""), "setting storage.s3.endpoint: needed with the keys"},
 		{strings.Contains(s3.Endpoint, "://"), "setting storage.s3.endpoint: want host:port; TLS is storage.s3.secure"},
+		{len(c.TCP.Congestion) > 15 || c.TCP.Congestion != "" && !record.ValidID(c.TCP.Congestion), "setting tcp.congestion: want auto or the name of a congestion control"},
+		{c.Imaging.CompactAfter < 0, "setting imaging.compact_after: want a time, or 0"},
 		{c.Imaging.InFlight < 1 || c.Imaging.InFlight > 1024, "setting imaging.in_flight: want 1 to 1024"},
 	} {
 		if rule.bad {

@@ -19,11 +19,11 @@ import (
 	"github.com/lianzhen/lianzhen/authz"
 	"github.com/lianzhen/lianzhen/authz/recognition"
 	"github.com/lianzhen/lianzhen/gateway"
-	"github.com/lianzhen/lianzhen/record"
 	"github.com/lianzhen/lianzhen/imaging"
 	"github.com/lianzhen/lianzhen/imaging/exchange"
 	"github.com/lianzhen/lianzhen/imaging/worklist"
 	"github.com/lianzhen/lianzhen/reading"
+	"github.com/lianzhen/lianzhen/record"
 	"github.com/lianzhen/lianzhen/store"
 )
 
@@ -178,7 +178,7 @@ func (a *app) openRooms(ctx context.Context) (err error) {
 		return a.imaging.Close(ctx)
 	})
 	a.orders = worklist.New(a.db, worklist.Options{})
-	a.peers = exchange.New(a.imaging, exchange.Options{AETitle: a.cfg.DIMSE.AETitle})
+	a.peers = exchange.New(a.db, a.imaging, exchange.Options{AETitle: a.cfg.DIMSE.AETitle, Device: gateway.Devices(a.book, a.guard), Log: a.log})
 	return nil
 }
 
@@ -253,7 +253,11 @@ func (a *app) listen() error {
 		if l.address == "" {
 			continue
 		}
-		opened, err := net.Listen("tcp", l.address)
+		var how net.ListenConfig
+		if l.to == &a.listeners.GRPC || l.to == &a.listeners.HTTP {
+			how.Control = congestion(a.cfg.TCP.Congestion, a.log)
+		}
+		opened, err := how.Listen(context.Background(), "tcp", l.address)
 		if err != nil {
 			return fmt.Errorf("setting %s: %w", l.name, err)
 		}
@@ -276,9 +280,17 @@ func (a *app) run(ctx context.Context) error {
 		a.room.Run(clock, func(err error) { a.log.Error("reading room", "error", err) })
 	})
 	ticking.Go(func() { a.imaging.Run(clock) })
+	if age := a.cfg.Imaging.CompactAfter; age > 0 {
+		if err := a.compactable(); err != nil {
+			a.log.Warn("setting imaging.compact_after has no effect", "reason", err)
+		} else {
+			ticking.Go(func() { a.imaging.RunCompact(clock, age) })
+		}
+	}
 	ticking.Go(func() {
 		a.orders.Run(clock, func(err error) { a.log.Error("worklist", "error", err) })
 	})
+	ticking.Go(func() { a.peers.Run(clock) })
 	defer ticking.Wait()
 	defer stop()
 	a.log.Info("serving", "http", addressOf(a.listeners.HTTP), "grpc", addressOf(a.listeners.GRPC), "dimse", addressOf(a.listeners.DIMSE), "ops", addressOf(a.listeners.Ops),

@@ -33,8 +33,9 @@ const (
 // said everything is accepted.
 func acceptsOf(r *http.Request) accepts {
 	var all accepts
-	if r.URL.RawQuery != "" {
-		for _, v := range r.URL.Query()["accept"] {
+	if strings.Contains(r.URL.RawQuery, "accept=") {
+		q, _ := parameters(r.URL.RawQuery) // who reads the others refuses what is not well formed
+		for _, v := range q["accept"] {
 			all = append(all, parseAccept(v)...)
 		}
 	}
@@ -80,7 +81,8 @@ func parseRange(s string) (accepted, bool) {
 	case a.media == "multipart/related":
 		a.multipart, a.media = true, anyMedia
 	}
-	return a, strings.Count(a.media, "/") == 1 && !strings.ContainsAny(a.media, " \t\"")
+	kind, sub, _ := strings.Cut(a.media, "/")
+	return a, kind != "" && sub != "" && !strings.ContainsAny(sub, "/ \t\"") && !strings.ContainsAny(kind, " \t\"")
 }
 
 // parameter takes one over. In multipart/related the type may carry parameters of its own within the quotes.

@@ -18,7 +18,6 @@ import (
 
 	"github.com/lianzhen/lianzhen/codec/dicom"
 	"github.com/lianzhen/lianzhen/codec/dicom/raster"
-	"github.com/lianzhen/lianzhen/record"
 )
 
 // unacceptable says that the resource is there, but not in a form that the client takes: 406 (PS3.18 §8.7.8).
@@ -28,9 +27,33 @@ func (u *unacceptable) Error() string { return u.reason }
 
 func noForm(format string, args ...any) error { return &unacceptable{fmt.Sprintf(format, args...)} }
 
+// opened knows whether an answer has begun: then nothing else can be said any more.
+type opened struct {
+	http.ResponseWriter
+	begun bool
+}
+
+// WriteHeader implements http.ResponseWriter.
+func (o *opened) WriteHeader(code int) { o.begun = true; o.ResponseWriter.WriteHeader(code) }
+
+// Write implements io.Writer.
+func (o *opened) Write(b []byte) (int, error) { o.begun = true; return o.ResponseWriter.Write(b) }
+
+// ReadFrom implements io.ReaderFrom: the gate's writer knows how files go out.
+func (o *opened) ReadFrom(r io.Reader) (int64, error) {
+	o.begun = true
+	return io.Copy(o.ResponseWriter, r)
+}
+
+// Unwrap serves http.ResponseController.
+func (o *opened) Unwrap() http.ResponseWriter { return o.ResponseWriter }
+
 // told writes the answer for an error that is not the gate's to tell, and hands on the others. What the codecs say of pixels
 // holds no values of the patient's.
-func told(w http.ResponseWriter, err error) error {
+func told(w *opened, err error) error {
+	if w.begun && err != nil {
+		return fmt.Errorf("the answer breaks off: %w", err)
+	}
 	var (
 		form *unacceptable
 		pix  *raster.Unsupported
@@ -255,6 +278,3 @@ func zipped(b []byte) []byte {
 	_ = z.Close()
 	return out.Bytes()
 }
-
-// notFound is what every address answers behind which nothing is kept that the caller may see.
-func notFound() error { return record.Errorf(record.NotFound, "nothing is kept under these UIDs") }

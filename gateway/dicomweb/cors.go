@@ -39,7 +39,9 @@ func ofDoor(r *http.Request) bool {
 	return strings.HasPrefix(r.URL.Path, "/dicomweb/") || r.URL.Path == "/wado"
 }
 
-func (d *Door) named(origin string) bool { return origin != "" && slices.Contains(d.opt.Origins, origin) }
+func (d *Door) named(origin string) bool {
+	return origin != "" && slices.Contains(d.opt.Origins, origin)
+}
 
 // CrossOrigin answers preflights, and marks answers that a named page may read. It stands before the gate: a preflight
 // carries no key.

@@ -198,6 +198,11 @@ func (d *Door) framePieces(r *http.Request, l *imaging.Located, list []int, form
 	return pieces, nil
 }
 
+// littleEndian tells the transfer syntaxes in which native frames are the same bytes.
+func littleEndian(syntax dicom.UID) bool {
+	return syntax == dicom.ExplicitLE || syntax == dicom.ImplicitLE
+}
+
 // ranges lets a piece give a frame as it is kept: false if no range of whole bytes of the object is the frame.
 func (d *Door) ranges(ctx context.Context, p *piece, l *imaging.Located, table imaging.FrameTable, n int) bool {
 	extents, err := table.Frame(n)

@@ -3,9 +3,6 @@
 package dicomweb
 
 import (
-	"bytes"
-	"compress/gzip"
-	"io"
 	"net/http"
 	"strconv"
 
@@ -43,7 +40,7 @@ func (d *Door) metadata(w http.ResponseWriter, r *http.Request, s record.Scope) 
 	if form.media == mediaXML {
 		return d.metadataXML(w, r, all, base, "lz"+tag[1:33])
 	}
-	return d.metadataJSON(w, r, all, base, form.media)
+	return d.metadataJSON(w, r, s, all, base, form.media)
 }
 
 // seriesMetadata answers with what imaging keeps ready.
@@ -64,27 +61,46 @@ func (d *Door) seriesMetadata(w http.ResponseWriter, r *http.Request, s record.S
 		_, err := w.Write(m.GZ)
 		return err
 	}
-	z, err := gzip.NewReader(bytes.NewReader(m.GZ))
+	text, err := m.Text()
 	if err != nil {
 		return err
 	}
-	_, err = io.Copy(w, z)
+	h.Set("Content-Length", strconv.Itoa(len(text)))
+	_, err = w.Write(text)
 	return err
 }
 
-// metadataJSON answers with an array.
-func (d *Door) metadataJSON(w http.ResponseWriter, r *http.Request, all []imaging.Located, base, media string) error {
+// metadataJSON answers with an array: of one instance, or of all series from what imaging keeps ready of each.
+func (d *Door) metadataJSON(w http.ResponseWriter, r *http.Request, s record.Scope, all []imaging.Located, base, media string) error {
 	t := newText(w, r, media)
 	t.buf = append(t.buf, '[')
+	if r.PathValue("instance") != "" {
+		one, err := d.instanceJSON(r, &all[0], base)
+		if err != nil {
+			return err
+		}
+		t.buf = append(append(t.buf, one...), ']')
+		return t.end()
+	}
+	done := map[dicom.UID]bool{}
 	for i := range all {
-		one, err := d.instanceJSON(r, &all[i], base)
+		series := all[i].SeriesUID
+		if done[series] {
+			continue
+		}
+		done[series] = true
+		m, err := d.centre.SeriesMetadata(r.Context(), s, all[i].StudyUID, series, base)
+		if err != nil {
+			return err
+		}
+		text, err := m.Text()
 		if err != nil {
 			return err
 		}
 		if i > 0 {
 			t.buf = append(t.buf, ',')
 		}
-		t.buf = append(t.buf, one...)
+		t.buf = append(t.buf, text[1:len(text)-1]...)
 		if err := t.room(); err != nil {
 			return err
 		}

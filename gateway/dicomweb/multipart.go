@@ -32,7 +32,8 @@ type parts struct {
 	clear     int   // bytes from at that are known to be of the part
 	broken    error // of r, io.EOF at its end
 	delimiter []byte
-	over      bool // the closing boundary was read
+	skip      [256]uint8 // by how much a search may go on, by the byte at the delimiter's end
+	over      bool       // the closing boundary was read
 	now       *bodyPart
 }
 
@@ -52,6 +53,13 @@ func newParts(r io.Reader, boundary string, window []byte) (*parts, error) {
 		return nil, errBoundary
 	}
 	p := &parts{r: r, window: window, delimiter: []byte("\r\n--" + boundary)}
+	last := len(p.delimiter) - 1
+	for i := range p.skip {
+		p.skip[i] = uint8(len(p.delimiter))
+	}
+	for i, c := range p.delimiter[:last] {
+		p.skip[c] = uint8(last - i)
+	}
 	p.end = copy(p.window, "\r\n") // the first boundary may stand without a line before it
 	return p, nil
 }
@@ -99,7 +107,7 @@ func (p *parts) take(n int) { p.at += n; p.clear -= n }
 func (p *parts) data() (int, error) {
 	for p.clear == 0 {
 		w := p.window[p.at:p.end]
-		i := bytes.Index(w, p.delimiter)
+		i := p.find(w)
 		if i == 0 {
 			found, err := p.isBoundary()
 			if err != nil || found {
@@ -118,6 +126,20 @@ func (p *parts) data() (int, error) {
 		}
 	}
 	return p.clear, nil
+}
+
+// find gives the place of the delimiter (Horspool): the longer it is, the fewer bytes are looked at.
+func (p *parts) find(w []byte) int {
+	d, last := p.delimiter, len(p.delimiter)-1
+	if len(d) < 16 {
+		return bytes.Index(w, d)
+	}
+	for i := last; i < len(w); i += int(p.skip[w[i]]) {
+		if w[i] == d[last] && bytes.Equal(w[i-last:i], d[:last]) {
+			return i - last
+		}
+	}
+	return -1
 }
 
 // lineEnd looks at what follows the delimiter at the window's begin: the length of the rest of its line.
@@ -183,7 +205,7 @@ func (h *bodyPart) readHeader() error {
 	for {
 		w := p.window[p.at:p.end]
 		w = w[:min(len(w), maxPartHeader)]
-		end, next := bytes.Index(w, []byte("\r\n\r\n")), bytes.Index(w, p.delimiter)
+		end, next := bytes.Index(w, []byte("\r\n\r\n")), p.find(w)
 		switch {
 		case end >= 0 && (next < 0 || end < next):
 			h.parse(string(w[:end]))

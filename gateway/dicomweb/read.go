@@ -51,7 +51,8 @@ func search(path string, h handler) Route {
 
 func read(path string, h handler) Route {
 	return Route{Pattern: "GET " + path, Kind: "imaging", Act: "read", Handle: func(w http.ResponseWriter, r *http.Request, s record.Scope) error {
-		return told(w, h(w, r, s))
+		out := &opened{ResponseWriter: w}
+		return told(out, h(out, r, s))
 	}}
 }
 

@@ -31,7 +31,11 @@ func dicomUID(s string) dicom.UID { return dicom.UID(s) }
 // rendered answers with pictures: of frames, of an instance, or of what represents a series or study. In multipart/related it
 // is a picture of each.
 func (d *Door) rendered(w http.ResponseWriter, r *http.Request, s record.Scope) error {
-	v, err := parseView(r.URL.Query())
+	q, err := parameters(r.URL.RawQuery)
+	if err != nil {
+		return err
+	}
+	v, err := parseView(q)
 	if err != nil {
 		return err
 	}
@@ -40,7 +44,11 @@ func (d *Door) rendered(w http.ResponseWriter, r *http.Request, s record.Scope) 
 
 // thumbnail answers with one small picture.
 func (d *Door) thumbnail(w http.ResponseWriter, r *http.Request, s record.Scope) error {
-	v, err := parseThumbnail(r.URL.Query())
+	q, err := parameters(r.URL.RawQuery)
+	if err != nil {
+		return err
+	}
+	v, err := parseThumbnail(q)
 	if err != nil {
 		return err
 	}

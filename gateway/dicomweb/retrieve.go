@@ -244,16 +244,16 @@ func (d *Door) sendObject(w http.ResponseWriter, r *http.Request, o object) erro
 			return d.centre.Read(r.Context(), o.Instance, off, n)
 		})
 	}
+	w.Header().Set("Content-Type", media)
+	if r.Method == http.MethodHead {
+		return nil
+	}
 	c, err := d.transcoded(r.Context(), o)
 	if err != nil {
 		return err
 	}
-	w.Header().Set("Content-Type", media)
 	if n, ok := c.Size(); ok {
 		w.Header().Set("Content-Length", strconv.FormatInt(n, 10))
-	}
-	if r.Method == http.MethodHead {
-		return nil
 	}
 	return d.writeCopy(r.Context(), w, c)
 }
@@ -275,26 +275,17 @@ func (d *Door) writeObject(ctx context.Context, w io.Writer, o object) error {
 	return d.pour(w, body, o.Size)
 }
 
-// transcoded prepares the object in its new transfer syntax. Where pixels stay what they are the header is enough.
+// transcoded prepares the object in its new transfer syntax.
 func (d *Door) transcoded(ctx context.Context, o object) (*dicom.Copy, error) {
 	if err := d.work.enter(ctx); err != nil {
 		return nil, err
 	}
 	defer d.work.leave()
-	look := d.centre.Scan
-	if littleEndian(dicom.UID(o.Syntax)) && littleEndian(o.syntax) {
-		look = d.centre.Header
-	}
-	obj, err := look(ctx, o.Instance)
+	obj, err := d.centre.Scan(ctx, o.Instance)
 	if err != nil {
 		return nil, err
 	}
 	return raster.Transcode{Source: d.source(ctx, o.Instance, obj), Syntax: o.syntax}.Copy()
-}
-
-// littleEndian tells the transfer syntaxes in which native pixels are the same bytes.
-func littleEndian(syntax dicom.UID) bool {
-	return syntax == dicom.ExplicitLE || syntax == dicom.ImplicitLE
 }
 
 // source lets the codecs read an instance.

@@ -153,14 +153,15 @@ func (d *Door) events(w http.ResponseWriter, r *http.Request, s record.Scope) er
 		w.Header().Set("Upgrade", "websocket")
 		return refuse(w, http.StatusUpgradeRequired, "the event channel is a WebSocket")
 	}
+	ctx, end := context.WithCancelCause(r.Context())
+	defer end(nil)
+	// Before the answer, so that of two the later one is the one whose answer came later.
+	defer d.channels.enter(string(s.Actor.Institution)+"/"+name, end)()
 	conn, err := websocket.Accept(w, r, nil)
 	if err != nil {
 		return nil // Accept has answered
 	}
 	defer func() { _ = conn.CloseNow() }()
-	ctx, end := context.WithCancelCause(r.Context())
-	defer end(nil)
-	defer d.channels.enter(string(s.Actor.Institution)+"/"+name, end)()
 	alive := conn.CloseRead(ctx) // nothing is to be said by the subscriber; its pongs and its close are read here
 	go keepAlive(alive, conn, end)
 	err = d.report(alive, s, name, conn)

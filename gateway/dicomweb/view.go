@@ -57,6 +57,24 @@ func corners(r [4]float64) []*float64 {
 	return []*float64{&r[0], &r[1], &r[2], &r[3]}
 }
 
+// parameters reads those of an address. A semicolon parts none: media types have it.
+func parameters(raw string) (url.Values, error) {
+	q := url.Values{}
+	for pair := range strings.SplitSeq(raw, "&") {
+		if pair == "" {
+			continue
+		}
+		name, value, _ := strings.Cut(pair, "=")
+		name, errName := url.QueryUnescape(name)
+		value, errValue := url.QueryUnescape(value)
+		if errName != nil || errValue != nil || len(q) > mostParams {
+			return q, record.Errorf(record.Invalid, "query: want at most %d parameters, percent-encoded", mostParams)
+		}
+		q[name] = append(q[name], value)
+	}
+	return q, nil
+}
+
 // parseView reads the parameters of /rendered.
 func parseView(q url.Values) (*view, error) {
 	v := &view{}

@@ -19,9 +19,9 @@ type uriQuery struct{ url.Values }
 
 // wadoURI answers a request of WADO-URI.
 func (d *Door) wadoURI(w http.ResponseWriter, r *http.Request, s record.Scope) error {
-	values, err := url.ParseQuery(r.URL.RawQuery)
+	values, err := parameters(r.URL.RawQuery)
 	if err != nil {
-		return record.Errorf(record.Invalid, "query: not percent-encoded")
+		return err
 	}
 	q := uriQuery{values}
 	u, err := q.uids()

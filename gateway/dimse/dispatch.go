@@ -23,6 +23,9 @@ var handlers = map[ul.Field]func(*Door, context.Context, *call) error{
 	ul.NCreateRQ: (*Door).createPerformed,
 	ul.NSetRQ:    (*Door).setPerformed,
 	ul.NGetRQ:    (*Door).getPerformed,
+
+	ul.NActionRQ:      (*Door).commit,
+	ul.NEventReportRQ: (*Door).committed,
 }
 
 // call is one message under way.
@@ -122,16 +125,5 @@ const maxIdentifier = 1 << 20
 
 // dataSet reads a message's data set, which must be there.
 func (c *call) dataSet() (*dicom.DataSet, error) {
-	if c.Data == nil {
-		return nil, record.Errorf(record.Invalid, "no data set")
-	}
-	b, err := readAtMost(c.Data, maxIdentifier)
-	if err != nil {
-		return nil, err
-	}
-	d, err := dicom.ReadDataSet(b, c.Context.TransferSyntax, dicom.Limits{})
-	if err != nil {
-		return nil, record.Errorf(record.Invalid, "the data set cannot be read: %v", err)
-	}
-	return d, nil
+	return c.dataSetOf(maxIdentifier)
 }

@@ -33,6 +33,15 @@ func (o Outcome) Sent() bool {
 	return o.Err == nil && (o.Status.Category() == dimse.Completed || o.Status.Category() == dimse.Warned)
 }
 
+// BrokenOff is the error of an association that ended while an object was being sent.
+type BrokenOff struct {
+	Object imaging.Located
+	Err    error
+}
+
+func (b *BrokenOff) Error() string { return b.Err.Error() }
+func (b *BrokenOff) Unwrap() error { return b.Err }
+
 // SendTo sends objects to a peer over as few associations as they need. told hears of every object; when it returns false
 // the sending ends. The error is for what ended it early: no association, a broken one, the context.
 func (x *Exchange) SendTo(ctx context.Context, p Peer, objects []imaging.Located, by Originator, told func(Outcome) bool) error {
@@ -58,7 +67,7 @@ func (x *Exchange) sendAll(ctx context.Context, a *dimse.Association, objects []
 	for _, o := range objects {
 		out := x.Send(ctx, a, o, by)
 		if a.Err() != nil {
-			return false, fmt.Errorf("association with %s: %w", a.CalledAE(), a.Err())
+			return false, fmt.Errorf("association with %s: %w", a.CalledAE(), &BrokenOff{o, a.Err()})
 		}
 		if !told(out) {
 			return false, nil

@@ -13,7 +13,7 @@ import (
 // Status is a DIMSE status (PS3.7 annex C, PS3.4 tables F.7.2-2 and CC.2).
 type Status uint16
 
-// The statuses that this room gives.
+// The statuses of these services. This room grants every deletion lock and never gives StatusLockNotGranted.
 const (
 	StatusProcessingFailure   Status = 0x0110 // of N-SET: the performed step may no longer be updated
 	StatusDuplicate           Status = 0x0111
@@ -21,6 +21,7 @@ const (
 	StatusInvalidAttribute    Status = 0x0106
 	StatusMissingAttribute    Status = 0x0120
 	StatusMissingValue        Status = 0x0121
+	StatusLockNotGranted      Status = 0xB301 // warning
 	StatusAlreadyCanceled     Status = 0xB304 // warning
 	StatusAlreadyCompleted    Status = 0xB306 // warning
 	StatusFinal               Status = 0xC300
@@ -49,6 +50,7 @@ var meanings = map[Status]meaning{
 	StatusInvalidAttribute:    {record.Invalid, "Invalid Attribute Value"},
 	StatusMissingAttribute:    {record.Invalid, "Missing Attribute"},
 	StatusMissingValue:        {record.Invalid, "Missing Attribute Value"},
+	StatusLockNotGranted:      {0, "Deletion Lock not granted"},
 	StatusAlreadyCanceled:     {0, "The UPS is already in the requested state of CANCELED"},
 	StatusAlreadyCompleted:    {0, "The UPS is already in the requested state of COMPLETED"},
 	StatusFinal:               {record.Precondition, "The UPS may no longer be updated"},

@@ -27,6 +27,61 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+type CorrectionKind int32
+
+const (
+	CorrectionKind_CORRECTION_KIND_UNSPECIFIED CorrectionKind = 0
+	// The study is another patient's.
+	CorrectionKind_CORRECTION_KIND_ASSIGN CorrectionKind = 1
+	// The study is part of another.
+	CorrectionKind_CORRECTION_KIND_MERGE CorrectionKind = 2
+	// A part of the study is another study.
+	CorrectionKind_CORRECTION_KIND_SPLIT CorrectionKind = 3
+)
+
+// Enum value maps for CorrectionKind.
+var (
+	CorrectionKind_name = map[int32]string{
+		0: "CORRECTION_KIND_UNSPECIFIED",
+		1: "CORRECTION_KIND_ASSIGN",
+		2: "CORRECTION_KIND_MERGE",
+		3: "CORRECTION_KIND_SPLIT",
+	}
+	CorrectionKind_value = map[string]int32{
+		"CORRECTION_KIND_UNSPECIFIED": 0,
+		"CORRECTION_KIND_ASSIGN":      1,
+		"CORRECTION_KIND_MERGE":       2,
+		"CORRECTION_KIND_SPLIT":       3,
+	}
+)
+
+func (x CorrectionKind) Enum() *CorrectionKind {
+	p := new(CorrectionKind)
+	*p = x
+	return p
+}
+
+func (x CorrectionKind) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (CorrectionKind) Descriptor() protoreflect.EnumDescriptor {
+	return file_lianzhen_v1_imaging_proto_enumTypes[0].Descriptor()
+}
+
+func (CorrectionKind) Type() protoreflect.EnumType {
+	return &file_lianzhen_v1_imaging_proto_enumTypes[0]
+}
+
+func (x CorrectionKind) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use CorrectionKind.Descriptor instead.
+func (CorrectionKind) EnumDescriptor() ([]byte, []int) {
+	return file_lianzhen_v1_imaging_proto_rawDescGZIP(), []int{0}
+}
+
 type SearchStudiesRequest struct {
 	state     protoimpl.MessageState `protogen:"open.v1"`
 	PageSize  int32                  `protobuf:"varint,1,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
@@ -1381,6 +1436,1371 @@ func (x *ResolveQuarantineRequest) GetNote() string {
 	return ""
 }
 
+type ListImagingChangesRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Continue after this cursor; empty: from the first.
+	After    string `protobuf:"bytes,1,opt,name=after,proto3" json:"after,omitempty"`
+	PageSize int32  `protobuf:"varint,2,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
+	// Seconds to wait when there is nothing yet.
+	Wait          int32 `protobuf:"varint,3,opt,name=wait,proto3" json:"wait,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListImagingChangesRequest) Reset() {
+	*x = ListImagingChangesRequest{}
+	mi := &file_lianzhen_v1_imaging_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListImagingChangesRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListImagingChangesRequest) ProtoMessage() {}
+
+func (x *ListImagingChangesRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_lianzhen_v1_imaging_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListImagingChangesRequest.ProtoReflect.Descriptor instead.
+func (*ListImagingChangesRequest) Descriptor() ([]byte, []int) {
+	return file_lianzhen_v1_imaging_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *ListImagingChangesRequest) GetAfter() string {
+	if x != nil {
+		return x.After
+	}
+	return ""
+}
+
+func (x *ListImagingChangesRequest) GetPageSize() int32 {
+	if x != nil {
+		return x.PageSize
+	}
+	return 0
+}
+
+func (x *ListImagingChangesRequest) GetWait() int32 {
+	if x != nil {
+		return x.Wait
+	}
+	return 0
+}
+
+type ListImagingChangesResponse struct {
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	Changes []*ImagingChange       `protobuf:"bytes,1,rep,name=changes,proto3" json:"changes,omitempty"`
+	// Ask on with this.
+	NextAfter     string `protobuf:"bytes,2,opt,name=next_after,json=nextAfter,proto3" json:"next_after,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListImagingChangesResponse) Reset() {
+	*x = ListImagingChangesResponse{}
+	mi := &file_lianzhen_v1_imaging_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListImagingChangesResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListImagingChangesResponse) ProtoMessage() {}
+
+func (x *ListImagingChangesResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_lianzhen_v1_imaging_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListImagingChangesResponse.ProtoReflect.Descriptor instead.
+func (*ListImagingChangesResponse) Descriptor() ([]byte, []int) {
+	return file_lianzhen_v1_imaging_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *ListImagingChangesResponse) GetChanges() []*ImagingChange {
+	if x != nil {
+		return x.Changes
+	}
+	return nil
+}
+
+func (x *ListImagingChangesResponse) GetNextAfter() string {
+	if x != nil {
+		return x.NextAfter
+	}
+	return ""
+}
+
+type WatchImagingChangesRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Continue after this cursor; empty: from the first.
+	After         string `protobuf:"bytes,1,opt,name=after,proto3" json:"after,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WatchImagingChangesRequest) Reset() {
+	*x = WatchImagingChangesRequest{}
+	mi := &file_lianzhen_v1_imaging_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WatchImagingChangesRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WatchImagingChangesRequest) ProtoMessage() {}
+
+func (x *WatchImagingChangesRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_lianzhen_v1_imaging_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WatchImagingChangesRequest.ProtoReflect.Descriptor instead.
+func (*WatchImagingChangesRequest) Descriptor() ([]byte, []int) {
+	return file_lianzhen_v1_imaging_proto_rawDescGZIP(), []int{20}
+}
+
+func (x *WatchImagingChangesRequest) GetAfter() string {
+	if x != nil {
+		return x.After
+	}
+	return ""
+}
+
+type ImagingChange struct {
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	Cursor string                 `protobuf:"bytes,1,opt,name=cursor,proto3" json:"cursor,omitempty"`
+	// "study.received", "study.completed", "study.corrected", "study.correction_undone".
+	Act     string                 `protobuf:"bytes,2,opt,name=act,proto3" json:"act,omitempty"`
+	At      *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=at,proto3" json:"at,omitempty"`
+	StudyId string                 `protobuf:"bytes,4,opt,name=study_id,json=studyId,proto3" json:"study_id,omitempty"`
+	// Empty where nothing is known of the study any more.
+	StudyInstanceUid string `protobuf:"bytes,5,opt,name=study_instance_uid,json=studyInstanceUid,proto3" json:"study_instance_uid,omitempty"`
+	InstitutionId    string `protobuf:"bytes,6,opt,name=institution_id,json=institutionId,proto3" json:"institution_id,omitempty"`
+	// As they are now.
+	Modalities    []string `protobuf:"bytes,7,rep,name=modalities,proto3" json:"modalities,omitempty"`
+	SeriesCount   int32    `protobuf:"varint,8,opt,name=series_count,json=seriesCount,proto3" json:"series_count,omitempty"`
+	InstanceCount int32    `protobuf:"varint,9,opt,name=instance_count,json=instanceCount,proto3" json:"instance_count,omitempty"`
+	// Instances that came with study.received, or that were corrected.
+	Instances int32 `protobuf:"varint,10,opt,name=instances,proto3" json:"instances,omitempty"`
+	// The study is part of others now.
+	Gone bool `protobuf:"varint,11,opt,name=gone,proto3" json:"gone,omitempty"`
+	// With study.corrected and study.correction_undone: what it was, whose objects it was about and where they went.
+	CorrectionId   string         `protobuf:"bytes,12,opt,name=correction_id,json=correctionId,proto3" json:"correction_id,omitempty"`
+	CorrectionKind CorrectionKind `protobuf:"varint,13,opt,name=correction_kind,json=correctionKind,proto3,enum=lianzhen.v1.CorrectionKind" json:"correction_kind,omitempty"`
+	SourceStudyId  string         `protobuf:"bytes,14,opt,name=source_study_id,json=sourceStudyId,proto3" json:"source_study_id,omitempty"`
+	TargetStudyId  string         `protobuf:"bytes,15,opt,name=target_study_id,json=targetStudyId,proto3" json:"target_study_id,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
+}
+
+func (x *ImagingChange) Reset() {
+	*x = ImagingChange{}
+	mi := &file_lianzhen_v1_imaging_proto_msgTypes[21]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ImagingChange) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ImagingChange) ProtoMessage() {}
+
+func (x *ImagingChange) ProtoReflect() protoreflect.Message {
+	mi := &file_lianzhen_v1_imaging_proto_msgTypes[21]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ImagingChange.ProtoReflect.Descriptor instead.
+func (*ImagingChange) Descriptor() ([]byte, []int) {
+	return file_lianzhen_v1_imaging_proto_rawDescGZIP(), []int{21}
+}
+
+func (x *ImagingChange) GetCursor() string {
+	if x != nil {
+		return x.Cursor
+	}
+	return ""
+}
+
+func (x *ImagingChange) GetAct() string {
+	if x != nil {
+		return x.Act
+	}
+	return ""
+}
+
+func (x *ImagingChange) GetAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.At
+	}
+	return nil
+}
+
+func (x *ImagingChange) GetStudyId() string {
+	if x != nil {
+		return x.StudyId
+	}
+	return ""
+}
+
+func (x *ImagingChange) GetStudyInstanceUid() string {
+	if x != nil {
+		return x.StudyInstanceUid
+	}
+	return ""
+}
+
+func (x *ImagingChange) GetInstitutionId() string {
+	if x != nil {
+		return x.InstitutionId
+	}
+	return ""
+}
+
+func (x *ImagingChange) GetModalities() []string {
+	if x != nil {
+		return x.Modalities
+	}
+	return nil
+}
+
+func (x *ImagingChange) GetSeriesCount() int32 {
+	if x != nil {
+		return x.SeriesCount
+	}
+	return 0
+}
+
+func (x *ImagingChange) GetInstanceCount() int32 {
+	if x != nil {
+		return x.InstanceCount
+	}
+	return 0
+}
+
+func (x *ImagingChange) GetInstances() int32 {
+	if x != nil {
+		return x.Instances
+	}
+	return 0
+}
+
+func (x *ImagingChange) GetGone() bool {
+	if x != nil {
+		return x.Gone
+	}
+	return false
+}
+
+func (x *ImagingChange) GetCorrectionId() string {
+	if x != nil {
+		return x.CorrectionId
+	}
+	return ""
+}
+
+func (x *ImagingChange) GetCorrectionKind() CorrectionKind {
+	if x != nil {
+		return x.CorrectionKind
+	}
+	return CorrectionKind_CORRECTION_KIND_UNSPECIFIED
+}
+
+func (x *ImagingChange) GetSourceStudyId() string {
+	if x != nil {
+		return x.SourceStudyId
+	}
+	return ""
+}
+
+func (x *ImagingChange) GetTargetStudyId() string {
+	if x != nil {
+		return x.TargetStudyId
+	}
+	return ""
+}
+
+type CorrectStudyRequest struct {
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	StudyId string                 `protobuf:"bytes,1,opt,name=study_id,json=studyId,proto3" json:"study_id,omitempty"`
+	// Types that are valid to be assigned to Correction:
+	//
+	//	*CorrectStudyRequest_Assign
+	//	*CorrectStudyRequest_Merge
+	//	*CorrectStudyRequest_Split
+	Correction isCorrectStudyRequest_Correction `protobuf_oneof:"correction"`
+	Reason     string                           `protobuf:"bytes,5,opt,name=reason,proto3" json:"reason,omitempty"`
+	// Says what would be, and changes nothing.
+	DryRun bool `protobuf:"varint,6,opt,name=dry_run,json=dryRun,proto3" json:"dry_run,omitempty"`
+	// The same request again gets the same answer and does nothing twice.
+	RequestId     string `protobuf:"bytes,7,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CorrectStudyRequest) Reset() {
+	*x = CorrectStudyRequest{}
+	mi := &file_lianzhen_v1_imaging_proto_msgTypes[22]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CorrectStudyRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CorrectStudyRequest) ProtoMessage() {}
+
+func (x *CorrectStudyRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_lianzhen_v1_imaging_proto_msgTypes[22]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CorrectStudyRequest.ProtoReflect.Descriptor instead.
+func (*CorrectStudyRequest) Descriptor() ([]byte, []int) {
+	return file_lianzhen_v1_imaging_proto_rawDescGZIP(), []int{22}
+}
+
+func (x *CorrectStudyRequest) GetStudyId() string {
+	if x != nil {
+		return x.StudyId
+	}
+	return ""
+}
+
+func (x *CorrectStudyRequest) GetCorrection() isCorrectStudyRequest_Correction {
+	if x != nil {
+		return x.Correction
+	}
+	return nil
+}
+
+func (x *CorrectStudyRequest) GetAssign() *AssignPatient {
+	if x != nil {
+		if x, ok := x.Correction.(*CorrectStudyRequest_Assign); ok {
+			return x.Assign
+		}
+	}
+	return nil
+}
+
+func (x *CorrectStudyRequest) GetMerge() *MergeStudy {
+	if x != nil {
+		if x, ok := x.Correction.(*CorrectStudyRequest_Merge); ok {
+			return x.Merge
+		}
+	}
+	return nil
+}
+
+func (x *CorrectStudyRequest) GetSplit() *SplitStudy {
+	if x != nil {
+		if x, ok := x.Correction.(*CorrectStudyRequest_Split); ok {
+			return x.Split
+		}
+	}
+	return nil
+}
+
+func (x *CorrectStudyRequest) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *CorrectStudyRequest) GetDryRun() bool {
+	if x != nil {
+		return x.DryRun
+	}
+	return false
+}
+
+func (x *CorrectStudyRequest) GetRequestId() string {
+	if x != nil {
+		return x.RequestId
+	}
+	return ""
+}
+
+type isCorrectStudyRequest_Correction interface {
+	isCorrectStudyRequest_Correction()
+}
+
+type CorrectStudyRequest_Assign struct {
+	Assign *AssignPatient `protobuf:"bytes,2,opt,name=assign,proto3,oneof"`
+}
+
+type CorrectStudyRequest_Merge struct {
+	Merge *MergeStudy `protobuf:"bytes,3,opt,name=merge,proto3,oneof"`
+}
+
+type CorrectStudyRequest_Split struct {
+	Split *SplitStudy `protobuf:"bytes,4,opt,name=split,proto3,oneof"`
+}
+
+func (*CorrectStudyRequest_Assign) isCorrectStudyRequest_Correction() {}
+
+func (*CorrectStudyRequest_Merge) isCorrectStudyRequest_Correction() {}
+
+func (*CorrectStudyRequest_Split) isCorrectStudyRequest_Correction() {}
+
+type AssignPatient struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The sending institution's own number (Patient ID).
+	LocalPatientNumber string `protobuf:"bytes,1,opt,name=local_patient_number,json=localPatientNumber,proto3" json:"local_patient_number,omitempty"`
+	// As DICOM writes it: "Wang^Xiaoming=王^小明", or one name alone.
+	PatientName string `protobuf:"bytes,2,opt,name=patient_name,json=patientName,proto3" json:"patient_name,omitempty"`
+	// YYYY-MM-DD.
+	PatientBirthDate string `protobuf:"bytes,3,opt,name=patient_birth_date,json=patientBirthDate,proto3" json:"patient_birth_date,omitempty"`
+	PatientSex       Sex    `protobuf:"varint,4,opt,name=patient_sex,json=patientSex,proto3,enum=lianzhen.v1.Sex" json:"patient_sex,omitempty"`
+	// Not given: it stays.
+	AccessionNumber *string `protobuf:"bytes,5,opt,name=accession_number,json=accessionNumber,proto3,oneof" json:"accession_number,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
+}
+
+func (x *AssignPatient) Reset() {
+	*x = AssignPatient{}
+	mi := &file_lianzhen_v1_imaging_proto_msgTypes[23]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AssignPatient) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AssignPatient) ProtoMessage() {}
+
+func (x *AssignPatient) ProtoReflect() protoreflect.Message {
+	mi := &file_lianzhen_v1_imaging_proto_msgTypes[23]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AssignPatient.ProtoReflect.Descriptor instead.
+func (*AssignPatient) Descriptor() ([]byte, []int) {
+	return file_lianzhen_v1_imaging_proto_rawDescGZIP(), []int{23}
+}
+
+func (x *AssignPatient) GetLocalPatientNumber() string {
+	if x != nil {
+		return x.LocalPatientNumber
+	}
+	return ""
+}
+
+func (x *AssignPatient) GetPatientName() string {
+	if x != nil {
+		return x.PatientName
+	}
+	return ""
+}
+
+func (x *AssignPatient) GetPatientBirthDate() string {
+	if x != nil {
+		return x.PatientBirthDate
+	}
+	return ""
+}
+
+func (x *AssignPatient) GetPatientSex() Sex {
+	if x != nil {
+		return x.PatientSex
+	}
+	return Sex_SEX_UNSPECIFIED
+}
+
+func (x *AssignPatient) GetAccessionNumber() string {
+	if x != nil && x.AccessionNumber != nil {
+		return *x.AccessionNumber
+	}
+	return ""
+}
+
+type MergeStudy struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	IntoStudyId   string                 `protobuf:"bytes,1,opt,name=into_study_id,json=intoStudyId,proto3" json:"into_study_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MergeStudy) Reset() {
+	*x = MergeStudy{}
+	mi := &file_lianzhen_v1_imaging_proto_msgTypes[24]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MergeStudy) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MergeStudy) ProtoMessage() {}
+
+func (x *MergeStudy) ProtoReflect() protoreflect.Message {
+	mi := &file_lianzhen_v1_imaging_proto_msgTypes[24]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MergeStudy.ProtoReflect.Descriptor instead.
+func (*MergeStudy) Descriptor() ([]byte, []int) {
+	return file_lianzhen_v1_imaging_proto_rawDescGZIP(), []int{24}
+}
+
+func (x *MergeStudy) GetIntoStudyId() string {
+	if x != nil {
+		return x.IntoStudyId
+	}
+	return ""
+}
+
+type SplitStudy struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Whole series, or single instances.
+	SeriesIds   []string `protobuf:"bytes,1,rep,name=series_ids,json=seriesIds,proto3" json:"series_ids,omitempty"`
+	InstanceIds []string `protobuf:"bytes,2,rep,name=instance_ids,json=instanceIds,proto3" json:"instance_ids,omitempty"`
+	// Empty: a new study.
+	IntoStudyId string `protobuf:"bytes,3,opt,name=into_study_id,json=intoStudyId,proto3" json:"into_study_id,omitempty"`
+	// Of a new study. Not given: it stays.
+	AccessionNumber *string `protobuf:"bytes,4,opt,name=accession_number,json=accessionNumber,proto3,oneof" json:"accession_number,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
+}
+
+func (x *SplitStudy) Reset() {
+	*x = SplitStudy{}
+	mi := &file_lianzhen_v1_imaging_proto_msgTypes[25]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SplitStudy) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SplitStudy) ProtoMessage() {}
+
+func (x *SplitStudy) ProtoReflect() protoreflect.Message {
+	mi := &file_lianzhen_v1_imaging_proto_msgTypes[25]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SplitStudy.ProtoReflect.Descriptor instead.
+func (*SplitStudy) Descriptor() ([]byte, []int) {
+	return file_lianzhen_v1_imaging_proto_rawDescGZIP(), []int{25}
+}
+
+func (x *SplitStudy) GetSeriesIds() []string {
+	if x != nil {
+		return x.SeriesIds
+	}
+	return nil
+}
+
+func (x *SplitStudy) GetInstanceIds() []string {
+	if x != nil {
+		return x.InstanceIds
+	}
+	return nil
+}
+
+func (x *SplitStudy) GetIntoStudyId() string {
+	if x != nil {
+		return x.IntoStudyId
+	}
+	return ""
+}
+
+func (x *SplitStudy) GetAccessionNumber() string {
+	if x != nil && x.AccessionNumber != nil {
+		return *x.AccessionNumber
+	}
+	return ""
+}
+
+type CorrectStudyResponse struct {
+	state      protoimpl.MessageState `protogen:"open.v1"`
+	Correction *Correction            `protobuf:"bytes,1,opt,name=correction,proto3" json:"correction,omitempty"`
+	// Studies whose signed report was withdrawn with it.
+	WithdrawnReportStudyIds []string `protobuf:"bytes,2,rep,name=withdrawn_report_study_ids,json=withdrawnReportStudyIds,proto3" json:"withdrawn_report_study_ids,omitempty"`
+	unknownFields           protoimpl.UnknownFields
+	sizeCache               protoimpl.SizeCache
+}
+
+func (x *CorrectStudyResponse) Reset() {
+	*x = CorrectStudyResponse{}
+	mi := &file_lianzhen_v1_imaging_proto_msgTypes[26]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CorrectStudyResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CorrectStudyResponse) ProtoMessage() {}
+
+func (x *CorrectStudyResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_lianzhen_v1_imaging_proto_msgTypes[26]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CorrectStudyResponse.ProtoReflect.Descriptor instead.
+func (*CorrectStudyResponse) Descriptor() ([]byte, []int) {
+	return file_lianzhen_v1_imaging_proto_rawDescGZIP(), []int{26}
+}
+
+func (x *CorrectStudyResponse) GetCorrection() *Correction {
+	if x != nil {
+		return x.Correction
+	}
+	return nil
+}
+
+func (x *CorrectStudyResponse) GetWithdrawnReportStudyIds() []string {
+	if x != nil {
+		return x.WithdrawnReportStudyIds
+	}
+	return nil
+}
+
+type Correction struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	CorrectionId  string                 `protobuf:"bytes,1,opt,name=correction_id,json=correctionId,proto3" json:"correction_id,omitempty"`
+	Kind          CorrectionKind         `protobuf:"varint,2,opt,name=kind,proto3,enum=lianzhen.v1.CorrectionKind" json:"kind,omitempty"`
+	InstitutionId string                 `protobuf:"bytes,3,opt,name=institution_id,json=institutionId,proto3" json:"institution_id,omitempty"`
+	// Whose objects it is about.
+	StudyId string `protobuf:"bytes,4,opt,name=study_id,json=studyId,proto3" json:"study_id,omitempty"`
+	// Where they are now; the same for an assignment.
+	TargetStudyId          string                 `protobuf:"bytes,5,opt,name=target_study_id,json=targetStudyId,proto3" json:"target_study_id,omitempty"`
+	StudyInstanceUid       string                 `protobuf:"bytes,6,opt,name=study_instance_uid,json=studyInstanceUid,proto3" json:"study_instance_uid,omitempty"`
+	TargetStudyInstanceUid string                 `protobuf:"bytes,7,opt,name=target_study_instance_uid,json=targetStudyInstanceUid,proto3" json:"target_study_instance_uid,omitempty"`
+	Instances              int32                  `protobuf:"varint,8,opt,name=instances,proto3" json:"instances,omitempty"`
+	CorrectedBy            string                 `protobuf:"bytes,9,opt,name=corrected_by,json=correctedBy,proto3" json:"corrected_by,omitempty"`
+	CorrectedByName        string                 `protobuf:"bytes,10,opt,name=corrected_by_name,json=correctedByName,proto3" json:"corrected_by_name,omitempty"`
+	CorrectedAt            *timestamppb.Timestamp `protobuf:"bytes,11,opt,name=corrected_at,json=correctedAt,proto3" json:"corrected_at,omitempty"`
+	Reason                 string                 `protobuf:"bytes,12,opt,name=reason,proto3" json:"reason,omitempty"`
+	Before                 []*StudyIdentity       `protobuf:"bytes,13,rep,name=before,proto3" json:"before,omitempty"`
+	After                  []*StudyIdentity       `protobuf:"bytes,14,rep,name=after,proto3" json:"after,omitempty"`
+	UndoneAt               *timestamppb.Timestamp `protobuf:"bytes,15,opt,name=undone_at,json=undoneAt,proto3" json:"undone_at,omitempty"`
+	UndoneBy               string                 `protobuf:"bytes,16,opt,name=undone_by,json=undoneBy,proto3" json:"undone_by,omitempty"`
+	UndoReason             string                 `protobuf:"bytes,17,opt,name=undo_reason,json=undoReason,proto3" json:"undo_reason,omitempty"`
+	unknownFields          protoimpl.UnknownFields
+	sizeCache              protoimpl.SizeCache
+}
+
+func (x *Correction) Reset() {
+	*x = Correction{}
+	mi := &file_lianzhen_v1_imaging_proto_msgTypes[27]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Correction) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Correction) ProtoMessage() {}
+
+func (x *Correction) ProtoReflect() protoreflect.Message {
+	mi := &file_lianzhen_v1_imaging_proto_msgTypes[27]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Correction.ProtoReflect.Descriptor instead.
+func (*Correction) Descriptor() ([]byte, []int) {
+	return file_lianzhen_v1_imaging_proto_rawDescGZIP(), []int{27}
+}
+
+func (x *Correction) GetCorrectionId() string {
+	if x != nil {
+		return x.CorrectionId
+	}
+	return ""
+}
+
+func (x *Correction) GetKind() CorrectionKind {
+	if x != nil {
+		return x.Kind
+	}
+	return CorrectionKind_CORRECTION_KIND_UNSPECIFIED
+}
+
+func (x *Correction) GetInstitutionId() string {
+	if x != nil {
+		return x.InstitutionId
+	}
+	return ""
+}
+
+func (x *Correction) GetStudyId() string {
+	if x != nil {
+		return x.StudyId
+	}
+	return ""
+}
+
+func (x *Correction) GetTargetStudyId() string {
+	if x != nil {
+		return x.TargetStudyId
+	}
+	return ""
+}
+
+func (x *Correction) GetStudyInstanceUid() string {
+	if x != nil {
+		return x.StudyInstanceUid
+	}
+	return ""
+}
+
+func (x *Correction) GetTargetStudyInstanceUid() string {
+	if x != nil {
+		return x.TargetStudyInstanceUid
+	}
+	return ""
+}
+
+func (x *Correction) GetInstances() int32 {
+	if x != nil {
+		return x.Instances
+	}
+	return 0
+}
+
+func (x *Correction) GetCorrectedBy() string {
+	if x != nil {
+		return x.CorrectedBy
+	}
+	return ""
+}
+
+func (x *Correction) GetCorrectedByName() string {
+	if x != nil {
+		return x.CorrectedByName
+	}
+	return ""
+}
+
+func (x *Correction) GetCorrectedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.CorrectedAt
+	}
+	return nil
+}
+
+func (x *Correction) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *Correction) GetBefore() []*StudyIdentity {
+	if x != nil {
+		return x.Before
+	}
+	return nil
+}
+
+func (x *Correction) GetAfter() []*StudyIdentity {
+	if x != nil {
+		return x.After
+	}
+	return nil
+}
+
+func (x *Correction) GetUndoneAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.UndoneAt
+	}
+	return nil
+}
+
+func (x *Correction) GetUndoneBy() string {
+	if x != nil {
+		return x.UndoneBy
+	}
+	return ""
+}
+
+func (x *Correction) GetUndoReason() string {
+	if x != nil {
+		return x.UndoReason
+	}
+	return ""
+}
+
+// What a study is before or after a correction.
+type StudyIdentity struct {
+	state              protoimpl.MessageState `protogen:"open.v1"`
+	StudyId            string                 `protobuf:"bytes,1,opt,name=study_id,json=studyId,proto3" json:"study_id,omitempty"`
+	StudyInstanceUid   string                 `protobuf:"bytes,2,opt,name=study_instance_uid,json=studyInstanceUid,proto3" json:"study_instance_uid,omitempty"`
+	PatientId          string                 `protobuf:"bytes,3,opt,name=patient_id,json=patientId,proto3" json:"patient_id,omitempty"`
+	LocalPatientNumber string                 `protobuf:"bytes,4,opt,name=local_patient_number,json=localPatientNumber,proto3" json:"local_patient_number,omitempty"`
+	PatientName        string                 `protobuf:"bytes,5,opt,name=patient_name,json=patientName,proto3" json:"patient_name,omitempty"`
+	PatientBirthDate   string                 `protobuf:"bytes,6,opt,name=patient_birth_date,json=patientBirthDate,proto3" json:"patient_birth_date,omitempty"`
+	PatientSex         Sex                    `protobuf:"varint,7,opt,name=patient_sex,json=patientSex,proto3,enum=lianzhen.v1.Sex" json:"patient_sex,omitempty"`
+	AccessionNumber    string                 `protobuf:"bytes,8,opt,name=accession_number,json=accessionNumber,proto3" json:"accession_number,omitempty"`
+	SeriesCount        int32                  `protobuf:"varint,9,opt,name=series_count,json=seriesCount,proto3" json:"series_count,omitempty"`
+	InstanceCount      int32                  `protobuf:"varint,10,opt,name=instance_count,json=instanceCount,proto3" json:"instance_count,omitempty"`
+	unknownFields      protoimpl.UnknownFields
+	sizeCache          protoimpl.SizeCache
+}
+
+func (x *StudyIdentity) Reset() {
+	*x = StudyIdentity{}
+	mi := &file_lianzhen_v1_imaging_proto_msgTypes[28]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *StudyIdentity) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*StudyIdentity) ProtoMessage() {}
+
+func (x *StudyIdentity) ProtoReflect() protoreflect.Message {
+	mi := &file_lianzhen_v1_imaging_proto_msgTypes[28]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use StudyIdentity.ProtoReflect.Descriptor instead.
+func (*StudyIdentity) Descriptor() ([]byte, []int) {
+	return file_lianzhen_v1_imaging_proto_rawDescGZIP(), []int{28}
+}
+
+func (x *StudyIdentity) GetStudyId() string {
+	if x != nil {
+		return x.StudyId
+	}
+	return ""
+}
+
+func (x *StudyIdentity) GetStudyInstanceUid() string {
+	if x != nil {
+		return x.StudyInstanceUid
+	}
+	return ""
+}
+
+func (x *StudyIdentity) GetPatientId() string {
+	if x != nil {
+		return x.PatientId
+	}
+	return ""
+}
+
+func (x *StudyIdentity) GetLocalPatientNumber() string {
+	if x != nil {
+		return x.LocalPatientNumber
+	}
+	return ""
+}
+
+func (x *StudyIdentity) GetPatientName() string {
+	if x != nil {
+		return x.PatientName
+	}
+	return ""
+}
+
+func (x *StudyIdentity) GetPatientBirthDate() string {
+	if x != nil {
+		return x.PatientBirthDate
+	}
+	return ""
+}
+
+func (x *StudyIdentity) GetPatientSex() Sex {
+	if x != nil {
+		return x.PatientSex
+	}
+	return Sex_SEX_UNSPECIFIED
+}
+
+func (x *StudyIdentity) GetAccessionNumber() string {
+	if x != nil {
+		return x.AccessionNumber
+	}
+	return ""
+}
+
+func (x *StudyIdentity) GetSeriesCount() int32 {
+	if x != nil {
+		return x.SeriesCount
+	}
+	return 0
+}
+
+func (x *StudyIdentity) GetInstanceCount() int32 {
+	if x != nil {
+		return x.InstanceCount
+	}
+	return 0
+}
+
+type UndoCorrectionRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	CorrectionId  string                 `protobuf:"bytes,1,opt,name=correction_id,json=correctionId,proto3" json:"correction_id,omitempty"`
+	Reason        string                 `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
+	DryRun        bool                   `protobuf:"varint,3,opt,name=dry_run,json=dryRun,proto3" json:"dry_run,omitempty"`
+	RequestId     string                 `protobuf:"bytes,4,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UndoCorrectionRequest) Reset() {
+	*x = UndoCorrectionRequest{}
+	mi := &file_lianzhen_v1_imaging_proto_msgTypes[29]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UndoCorrectionRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UndoCorrectionRequest) ProtoMessage() {}
+
+func (x *UndoCorrectionRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_lianzhen_v1_imaging_proto_msgTypes[29]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UndoCorrectionRequest.ProtoReflect.Descriptor instead.
+func (*UndoCorrectionRequest) Descriptor() ([]byte, []int) {
+	return file_lianzhen_v1_imaging_proto_rawDescGZIP(), []int{29}
+}
+
+func (x *UndoCorrectionRequest) GetCorrectionId() string {
+	if x != nil {
+		return x.CorrectionId
+	}
+	return ""
+}
+
+func (x *UndoCorrectionRequest) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *UndoCorrectionRequest) GetDryRun() bool {
+	if x != nil {
+		return x.DryRun
+	}
+	return false
+}
+
+func (x *UndoCorrectionRequest) GetRequestId() string {
+	if x != nil {
+		return x.RequestId
+	}
+	return ""
+}
+
+type ListCorrectionsRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// About this study, or with it as target; empty: any.
+	StudyId       string `protobuf:"bytes,1,opt,name=study_id,json=studyId,proto3" json:"study_id,omitempty"`
+	IncludeUndone bool   `protobuf:"varint,2,opt,name=include_undone,json=includeUndone,proto3" json:"include_undone,omitempty"`
+	PageSize      int32  `protobuf:"varint,3,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
+	PageToken     string `protobuf:"bytes,4,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListCorrectionsRequest) Reset() {
+	*x = ListCorrectionsRequest{}
+	mi := &file_lianzhen_v1_imaging_proto_msgTypes[30]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListCorrectionsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListCorrectionsRequest) ProtoMessage() {}
+
+func (x *ListCorrectionsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_lianzhen_v1_imaging_proto_msgTypes[30]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListCorrectionsRequest.ProtoReflect.Descriptor instead.
+func (*ListCorrectionsRequest) Descriptor() ([]byte, []int) {
+	return file_lianzhen_v1_imaging_proto_rawDescGZIP(), []int{30}
+}
+
+func (x *ListCorrectionsRequest) GetStudyId() string {
+	if x != nil {
+		return x.StudyId
+	}
+	return ""
+}
+
+func (x *ListCorrectionsRequest) GetIncludeUndone() bool {
+	if x != nil {
+		return x.IncludeUndone
+	}
+	return false
+}
+
+func (x *ListCorrectionsRequest) GetPageSize() int32 {
+	if x != nil {
+		return x.PageSize
+	}
+	return 0
+}
+
+func (x *ListCorrectionsRequest) GetPageToken() string {
+	if x != nil {
+		return x.PageToken
+	}
+	return ""
+}
+
+type ListCorrectionsResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Corrections   []*Correction          `protobuf:"bytes,1,rep,name=corrections,proto3" json:"corrections,omitempty"`
+	NextPageToken string                 `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListCorrectionsResponse) Reset() {
+	*x = ListCorrectionsResponse{}
+	mi := &file_lianzhen_v1_imaging_proto_msgTypes[31]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListCorrectionsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListCorrectionsResponse) ProtoMessage() {}
+
+func (x *ListCorrectionsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_lianzhen_v1_imaging_proto_msgTypes[31]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListCorrectionsResponse.ProtoReflect.Descriptor instead.
+func (*ListCorrectionsResponse) Descriptor() ([]byte, []int) {
+	return file_lianzhen_v1_imaging_proto_rawDescGZIP(), []int{31}
+}
+
+func (x *ListCorrectionsResponse) GetCorrections() []*Correction {
+	if x != nil {
+		return x.Corrections
+	}
+	return nil
+}
+
+func (x *ListCorrectionsResponse) GetNextPageToken() string {
+	if x != nil {
+		return x.NextPageToken
+	}
+	return ""
+}
+
+type ListStudyReadersRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	StudyId       string                 `protobuf:"bytes,1,opt,name=study_id,json=studyId,proto3" json:"study_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListStudyReadersRequest) Reset() {
+	*x = ListStudyReadersRequest{}
+	mi := &file_lianzhen_v1_imaging_proto_msgTypes[32]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListStudyReadersRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListStudyReadersRequest) ProtoMessage() {}
+
+func (x *ListStudyReadersRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_lianzhen_v1_imaging_proto_msgTypes[32]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListStudyReadersRequest.ProtoReflect.Descriptor instead.
+func (*ListStudyReadersRequest) Descriptor() ([]byte, []int) {
+	return file_lianzhen_v1_imaging_proto_rawDescGZIP(), []int{32}
+}
+
+func (x *ListStudyReadersRequest) GetStudyId() string {
+	if x != nil {
+		return x.StudyId
+	}
+	return ""
+}
+
+type ListStudyReadersResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Who read last comes first.
+	Readers       []*StudyReader `protobuf:"bytes,1,rep,name=readers,proto3" json:"readers,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListStudyReadersResponse) Reset() {
+	*x = ListStudyReadersResponse{}
+	mi := &file_lianzhen_v1_imaging_proto_msgTypes[33]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListStudyReadersResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListStudyReadersResponse) ProtoMessage() {}
+
+func (x *ListStudyReadersResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_lianzhen_v1_imaging_proto_msgTypes[33]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListStudyReadersResponse.ProtoReflect.Descriptor instead.
+func (*ListStudyReadersResponse) Descriptor() ([]byte, []int) {
+	return file_lianzhen_v1_imaging_proto_rawDescGZIP(), []int{33}
+}
+
+func (x *ListStudyReadersResponse) GetReaders() []*StudyReader {
+	if x != nil {
+		return x.Readers
+	}
+	return nil
+}
+
+type StudyReader struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// "user", "key", "device", ...
+	ActorKind     string `protobuf:"bytes,1,opt,name=actor_kind,json=actorKind,proto3" json:"actor_kind,omitempty"`
+	ActorId       string `protobuf:"bytes,2,opt,name=actor_id,json=actorId,proto3" json:"actor_id,omitempty"`
+	InstitutionId string `protobuf:"bytes,3,opt,name=institution_id,json=institutionId,proto3" json:"institution_id,omitempty"`
+	Name          string `protobuf:"bytes,4,opt,name=name,proto3" json:"name,omitempty"`
+	// How often it was noted: once a minute at most.
+	Times         int32                  `protobuf:"varint,5,opt,name=times,proto3" json:"times,omitempty"`
+	FirstAt       *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=first_at,json=firstAt,proto3" json:"first_at,omitempty"`
+	LastAt        *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=last_at,json=lastAt,proto3" json:"last_at,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *StudyReader) Reset() {
+	*x = StudyReader{}
+	mi := &file_lianzhen_v1_imaging_proto_msgTypes[34]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *StudyReader) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*StudyReader) ProtoMessage() {}
+
+func (x *StudyReader) ProtoReflect() protoreflect.Message {
+	mi := &file_lianzhen_v1_imaging_proto_msgTypes[34]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use StudyReader.ProtoReflect.Descriptor instead.
+func (*StudyReader) Descriptor() ([]byte, []int) {
+	return file_lianzhen_v1_imaging_proto_rawDescGZIP(), []int{34}
+}
+
+func (x *StudyReader) GetActorKind() string {
+	if x != nil {
+		return x.ActorKind
+	}
+	return ""
+}
+
+func (x *StudyReader) GetActorId() string {
+	if x != nil {
+		return x.ActorId
+	}
+	return ""
+}
+
+func (x *StudyReader) GetInstitutionId() string {
+	if x != nil {
+		return x.InstitutionId
+	}
+	return ""
+}
+
+func (x *StudyReader) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *StudyReader) GetTimes() int32 {
+	if x != nil {
+		return x.Times
+	}
+	return 0
+}
+
+func (x *StudyReader) GetFirstAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.FirstAt
+	}
+	return nil
+}
+
+func (x *StudyReader) GetLastAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.LastAt
+	}
+	return nil
+}
+
 var File_lianzhen_v1_imaging_proto protoreflect.FileDescriptor
 
 const file_lianzhen_v1_imaging_proto_rawDesc = "" +
@@ -1519,7 +2939,144 @@ const file_lianzhen_v1_imaging_proto_rawDesc = "" +
 	"\x18ResolveQuarantineRequest\x12.\n" +
 	"\rquarantine_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\fquarantineId\x12\x1e\n" +
 	"\x04note\x18\x02 \x01(\tB\n" +
-	"\xbaH\ar\x05\x10\x01\x18\xe8\aR\x04note2\xe5\b\n" +
+	"\xbaH\ar\x05\x10\x01\x18\xe8\aR\x04note\"\x8f\x01\n" +
+	"\x19ListImagingChangesRequest\x12*\n" +
+	"\x05after\x18\x01 \x01(\tB\x14\xbaH\x11r\x0f2\r^[0-9]{0,19}$R\x05after\x12'\n" +
+	"\tpage_size\x18\x02 \x01(\x05B\n" +
+	"\xbaH\a\x1a\x05\x18\xe8\a(\x00R\bpageSize\x12\x1d\n" +
+	"\x04wait\x18\x03 \x01(\x05B\t\xbaH\x06\x1a\x04\x18\x19(\x00R\x04wait\"q\n" +
+	"\x1aListImagingChangesResponse\x124\n" +
+	"\achanges\x18\x01 \x03(\v2\x1a.lianzhen.v1.ImagingChangeR\achanges\x12\x1d\n" +
+	"\n" +
+	"next_after\x18\x02 \x01(\tR\tnextAfter\"H\n" +
+	"\x1aWatchImagingChangesRequest\x12*\n" +
+	"\x05after\x18\x01 \x01(\tB\x14\xbaH\x11r\x0f2\r^[0-9]{0,19}$R\x05after\"\xac\x04\n" +
+	"\rImagingChange\x12\x16\n" +
+	"\x06cursor\x18\x01 \x01(\tR\x06cursor\x12\x10\n" +
+	"\x03act\x18\x02 \x01(\tR\x03act\x12*\n" +
+	"\x02at\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\x02at\x12\x19\n" +
+	"\bstudy_id\x18\x04 \x01(\tR\astudyId\x12,\n" +
+	"\x12study_instance_uid\x18\x05 \x01(\tR\x10studyInstanceUid\x12%\n" +
+	"\x0einstitution_id\x18\x06 \x01(\tR\rinstitutionId\x12\x1e\n" +
+	"\n" +
+	"modalities\x18\a \x03(\tR\n" +
+	"modalities\x12!\n" +
+	"\fseries_count\x18\b \x01(\x05R\vseriesCount\x12%\n" +
+	"\x0einstance_count\x18\t \x01(\x05R\rinstanceCount\x12\x1c\n" +
+	"\tinstances\x18\n" +
+	" \x01(\x05R\tinstances\x12\x12\n" +
+	"\x04gone\x18\v \x01(\bR\x04gone\x12#\n" +
+	"\rcorrection_id\x18\f \x01(\tR\fcorrectionId\x12D\n" +
+	"\x0fcorrection_kind\x18\r \x01(\x0e2\x1b.lianzhen.v1.CorrectionKindR\x0ecorrectionKind\x12&\n" +
+	"\x0fsource_study_id\x18\x0e \x01(\tR\rsourceStudyId\x12&\n" +
+	"\x0ftarget_study_id\x18\x0f \x01(\tR\rtargetStudyId\"\xc6\x02\n" +
+	"\x13CorrectStudyRequest\x12$\n" +
+	"\bstudy_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\astudyId\x124\n" +
+	"\x06assign\x18\x02 \x01(\v2\x1a.lianzhen.v1.AssignPatientH\x00R\x06assign\x12/\n" +
+	"\x05merge\x18\x03 \x01(\v2\x17.lianzhen.v1.MergeStudyH\x00R\x05merge\x12/\n" +
+	"\x05split\x18\x04 \x01(\v2\x17.lianzhen.v1.SplitStudyH\x00R\x05split\x12\"\n" +
+	"\x06reason\x18\x05 \x01(\tB\n" +
+	"\xbaH\ar\x05\x10\x04\x18\xf4\x03R\x06reason\x12\x17\n" +
+	"\adry_run\x18\x06 \x01(\bR\x06dryRun\x12&\n" +
+	"\n" +
+	"request_id\x18\a \x01(\tB\a\xbaH\x04r\x02\x18@R\trequestIdB\f\n" +
+	"\n" +
+	"correction\"\xc9\x02\n" +
+	"\rAssignPatient\x12;\n" +
+	"\x14local_patient_number\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\x12localPatientNumber\x12-\n" +
+	"\fpatient_name\x18\x02 \x01(\tB\n" +
+	"\xbaH\ar\x05\x10\x01\x18\x80\x02R\vpatientName\x12K\n" +
+	"\x12patient_birth_date\x18\x03 \x01(\tB\x1d\xbaH\x1ar\x182\x16^(\\d{4}-\\d{2}-\\d{2})?$R\x10patientBirthDate\x121\n" +
+	"\vpatient_sex\x18\x04 \x01(\x0e2\x10.lianzhen.v1.SexR\n" +
+	"patientSex\x127\n" +
+	"\x10accession_number\x18\x05 \x01(\tB\a\xbaH\x04r\x02\x18\x10H\x00R\x0faccessionNumber\x88\x01\x01B\x13\n" +
+	"\x11_accession_number\";\n" +
+	"\n" +
+	"MergeStudy\x12-\n" +
+	"\rinto_study_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\vintoStudyId\"\xdf\x01\n" +
+	"\n" +
+	"SplitStudy\x12(\n" +
+	"\n" +
+	"series_ids\x18\x01 \x03(\tB\t\xbaH\x06\x92\x01\x03\x10\xd0\x0fR\tseriesIds\x12,\n" +
+	"\finstance_ids\x18\x02 \x03(\tB\t\xbaH\x06\x92\x01\x03\x10\xd0\x0fR\vinstanceIds\x12+\n" +
+	"\rinto_study_id\x18\x03 \x01(\tB\a\xbaH\x04r\x02\x18@R\vintoStudyId\x127\n" +
+	"\x10accession_number\x18\x04 \x01(\tB\a\xbaH\x04r\x02\x18\x10H\x00R\x0faccessionNumber\x88\x01\x01B\x13\n" +
+	"\x11_accession_number\"\x8c\x01\n" +
+	"\x14CorrectStudyResponse\x127\n" +
+	"\n" +
+	"correction\x18\x01 \x01(\v2\x17.lianzhen.v1.CorrectionR\n" +
+	"correction\x12;\n" +
+	"\x1awithdrawn_report_study_ids\x18\x02 \x03(\tR\x17withdrawnReportStudyIds\"\xd6\x05\n" +
+	"\n" +
+	"Correction\x12#\n" +
+	"\rcorrection_id\x18\x01 \x01(\tR\fcorrectionId\x12/\n" +
+	"\x04kind\x18\x02 \x01(\x0e2\x1b.lianzhen.v1.CorrectionKindR\x04kind\x12%\n" +
+	"\x0einstitution_id\x18\x03 \x01(\tR\rinstitutionId\x12\x19\n" +
+	"\bstudy_id\x18\x04 \x01(\tR\astudyId\x12&\n" +
+	"\x0ftarget_study_id\x18\x05 \x01(\tR\rtargetStudyId\x12,\n" +
+	"\x12study_instance_uid\x18\x06 \x01(\tR\x10studyInstanceUid\x129\n" +
+	"\x19target_study_instance_uid\x18\a \x01(\tR\x16targetStudyInstanceUid\x12\x1c\n" +
+	"\tinstances\x18\b \x01(\x05R\tinstances\x12!\n" +
+	"\fcorrected_by\x18\t \x01(\tR\vcorrectedBy\x12*\n" +
+	"\x11corrected_by_name\x18\n" +
+	" \x01(\tR\x0fcorrectedByName\x12=\n" +
+	"\fcorrected_at\x18\v \x01(\v2\x1a.google.protobuf.TimestampR\vcorrectedAt\x12\x16\n" +
+	"\x06reason\x18\f \x01(\tR\x06reason\x122\n" +
+	"\x06before\x18\r \x03(\v2\x1a.lianzhen.v1.StudyIdentityR\x06before\x120\n" +
+	"\x05after\x18\x0e \x03(\v2\x1a.lianzhen.v1.StudyIdentityR\x05after\x127\n" +
+	"\tundone_at\x18\x0f \x01(\v2\x1a.google.protobuf.TimestampR\bundoneAt\x12\x1b\n" +
+	"\tundone_by\x18\x10 \x01(\tR\bundoneBy\x12\x1f\n" +
+	"\vundo_reason\x18\x11 \x01(\tR\n" +
+	"undoReason\"\xa2\x03\n" +
+	"\rStudyIdentity\x12\x19\n" +
+	"\bstudy_id\x18\x01 \x01(\tR\astudyId\x12,\n" +
+	"\x12study_instance_uid\x18\x02 \x01(\tR\x10studyInstanceUid\x12\x1d\n" +
+	"\n" +
+	"patient_id\x18\x03 \x01(\tR\tpatientId\x120\n" +
+	"\x14local_patient_number\x18\x04 \x01(\tR\x12localPatientNumber\x12!\n" +
+	"\fpatient_name\x18\x05 \x01(\tR\vpatientName\x12,\n" +
+	"\x12patient_birth_date\x18\x06 \x01(\tR\x10patientBirthDate\x121\n" +
+	"\vpatient_sex\x18\a \x01(\x0e2\x10.lianzhen.v1.SexR\n" +
+	"patientSex\x12)\n" +
+	"\x10accession_number\x18\b \x01(\tR\x0faccessionNumber\x12!\n" +
+	"\fseries_count\x18\t \x01(\x05R\vseriesCount\x12%\n" +
+	"\x0einstance_count\x18\n" +
+	" \x01(\x05R\rinstanceCount\"\xac\x01\n" +
+	"\x15UndoCorrectionRequest\x12.\n" +
+	"\rcorrection_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\fcorrectionId\x12\"\n" +
+	"\x06reason\x18\x02 \x01(\tB\n" +
+	"\xbaH\ar\x05\x10\x04\x18\xf4\x03R\x06reason\x12\x17\n" +
+	"\adry_run\x18\x03 \x01(\bR\x06dryRun\x12&\n" +
+	"\n" +
+	"request_id\x18\x04 \x01(\tB\a\xbaH\x04r\x02\x18@R\trequestId\"\xab\x01\n" +
+	"\x16ListCorrectionsRequest\x12\"\n" +
+	"\bstudy_id\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x18@R\astudyId\x12%\n" +
+	"\x0einclude_undone\x18\x02 \x01(\bR\rincludeUndone\x12'\n" +
+	"\tpage_size\x18\x03 \x01(\x05B\n" +
+	"\xbaH\a\x1a\x05\x18\xe8\a(\x00R\bpageSize\x12\x1d\n" +
+	"\n" +
+	"page_token\x18\x04 \x01(\tR\tpageToken\"|\n" +
+	"\x17ListCorrectionsResponse\x129\n" +
+	"\vcorrections\x18\x01 \x03(\v2\x17.lianzhen.v1.CorrectionR\vcorrections\x12&\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"?\n" +
+	"\x17ListStudyReadersRequest\x12$\n" +
+	"\bstudy_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\astudyId\"N\n" +
+	"\x18ListStudyReadersResponse\x122\n" +
+	"\areaders\x18\x01 \x03(\v2\x18.lianzhen.v1.StudyReaderR\areaders\"\x84\x02\n" +
+	"\vStudyReader\x12\x1d\n" +
+	"\n" +
+	"actor_kind\x18\x01 \x01(\tR\tactorKind\x12\x19\n" +
+	"\bactor_id\x18\x02 \x01(\tR\aactorId\x12%\n" +
+	"\x0einstitution_id\x18\x03 \x01(\tR\rinstitutionId\x12\x12\n" +
+	"\x04name\x18\x04 \x01(\tR\x04name\x12\x14\n" +
+	"\x05times\x18\x05 \x01(\x05R\x05times\x125\n" +
+	"\bfirst_at\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\afirstAt\x123\n" +
+	"\alast_at\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\x06lastAt*\x83\x01\n" +
+	"\x0eCorrectionKind\x12\x1f\n" +
+	"\x1bCORRECTION_KIND_UNSPECIFIED\x10\x00\x12\x1a\n" +
+	"\x16CORRECTION_KIND_ASSIGN\x10\x01\x12\x19\n" +
+	"\x15CORRECTION_KIND_MERGE\x10\x02\x12\x19\n" +
+	"\x15CORRECTION_KIND_SPLIT\x10\x032\xb2\x0f\n" +
 	"\x0eImagingService\x12\x9c\x01\n" +
 	"\rSearchStudies\x12!.lianzhen.v1.SearchStudiesRequest\x1a\".lianzhen.v1.SearchStudiesResponse\"D\x82\xd3\xe4\x93\x02>Z#:\x01*\"\x1e/api/v1/imaging/studies:search\x12\x17/api/v1/imaging/studies\x12h\n" +
 	"\bGetStudy\x12\x1c.lianzhen.v1.GetStudyRequest\x1a\x12.lianzhen.v1.Study\"*\x82\xd3\xe4\x93\x02$\x12\"/api/v1/imaging/studies/{study_id}\x12\x80\x01\n" +
@@ -1530,7 +3087,13 @@ const file_lianzhen_v1_imaging_proto_rawDesc = "" +
 	"\rFetchInstance\x12!.lianzhen.v1.FetchInstanceRequest\x1a\x12.lianzhen.v1.Chunk0\x01\x12B\n" +
 	"\n" +
 	"FetchStudy\x12\x1e.lianzhen.v1.FetchStudyRequest\x1a\x12.lianzhen.v1.Chunk0\x01\x12}\n" +
-	"\x0eListQuarantine\x12\".lianzhen.v1.ListQuarantineRequest\x1a#.lianzhen.v1.ListQuarantineResponse\"\"\x82\xd3\xe4\x93\x02\x1c\x12\x1a/api/v1/imaging/quarantine\x12\x99\x01\n" +
+	"\x0eListQuarantine\x12\".lianzhen.v1.ListQuarantineRequest\x1a#.lianzhen.v1.ListQuarantineResponse\"\"\x82\xd3\xe4\x93\x02\x1c\x12\x1a/api/v1/imaging/quarantine\x12\x86\x01\n" +
+	"\x12ListImagingChanges\x12&.lianzhen.v1.ListImagingChangesRequest\x1a'.lianzhen.v1.ListImagingChangesResponse\"\x1f\x82\xd3\xe4\x93\x02\x19\x12\x17/api/v1/imaging/changes\x12\x83\x01\n" +
+	"\x13WatchImagingChanges\x12'.lianzhen.v1.WatchImagingChangesRequest\x1a\x1a.lianzhen.v1.ImagingChange\"%\x82\xd3\xe4\x93\x02\x1f\x12\x1d/api/v1/imaging/changes:watch0\x01\x12\x8a\x01\n" +
+	"\fCorrectStudy\x12 .lianzhen.v1.CorrectStudyRequest\x1a!.lianzhen.v1.CorrectStudyResponse\"5\x82\xd3\xe4\x93\x02/:\x01*\"*/api/v1/imaging/studies/{study_id}:correct\x12\x94\x01\n" +
+	"\x0eUndoCorrection\x12\".lianzhen.v1.UndoCorrectionRequest\x1a!.lianzhen.v1.CorrectStudyResponse\";\x82\xd3\xe4\x93\x025:\x01*\"0/api/v1/imaging/corrections/{correction_id}:undo\x12\x81\x01\n" +
+	"\x0fListCorrections\x12#.lianzhen.v1.ListCorrectionsRequest\x1a$.lianzhen.v1.ListCorrectionsResponse\"#\x82\xd3\xe4\x93\x02\x1d\x12\x1b/api/v1/imaging/corrections\x12\x93\x01\n" +
+	"\x10ListStudyReaders\x12$.lianzhen.v1.ListStudyReadersRequest\x1a%.lianzhen.v1.ListStudyReadersResponse\"2\x82\xd3\xe4\x93\x02,\x12*/api/v1/imaging/studies/{study_id}/readers\x12\x99\x01\n" +
 	"\x11ResolveQuarantine\x12%.lianzhen.v1.ResolveQuarantineRequest\x1a\x1e.lianzhen.v1.QuarantinedObject\"=\x82\xd3\xe4\x93\x027:\x01*\"2/api/v1/imaging/quarantine/{quarantine_id}:resolveB;Z9github.com/lianzhen/lianzhen/proto/lianzhen/v1;lianzhenv1b\x06proto3"
 
 var (
@@ -1545,64 +3108,113 @@ func file_lianzhen_v1_imaging_proto_rawDescGZIP() []byte {
 	return file_lianzhen_v1_imaging_proto_rawDescData
 }
 
-var file_lianzhen_v1_imaging_proto_msgTypes = make([]protoimpl.MessageInfo, 18)
+var file_lianzhen_v1_imaging_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
+var file_lianzhen_v1_imaging_proto_msgTypes = make([]protoimpl.MessageInfo, 35)
 var file_lianzhen_v1_imaging_proto_goTypes = []any{
-	(*SearchStudiesRequest)(nil),       // 0: lianzhen.v1.SearchStudiesRequest
-	(*SearchStudiesResponse)(nil),      // 1: lianzhen.v1.SearchStudiesResponse
-	(*Study)(nil),                      // 2: lianzhen.v1.Study
-	(*GetStudyRequest)(nil),            // 3: lianzhen.v1.GetStudyRequest
-	(*ListSeriesRequest)(nil),          // 4: lianzhen.v1.ListSeriesRequest
-	(*ListSeriesResponse)(nil),         // 5: lianzhen.v1.ListSeriesResponse
-	(*Series)(nil),                     // 6: lianzhen.v1.Series
-	(*ListInstancesRequest)(nil),       // 7: lianzhen.v1.ListInstancesRequest
-	(*ListInstancesResponse)(nil),      // 8: lianzhen.v1.ListInstancesResponse
-	(*Instance)(nil),                   // 9: lianzhen.v1.Instance
-	(*GetInstanceMetadataRequest)(nil), // 10: lianzhen.v1.GetInstanceMetadataRequest
-	(*FetchInstanceRequest)(nil),       // 11: lianzhen.v1.FetchInstanceRequest
-	(*FetchStudyRequest)(nil),          // 12: lianzhen.v1.FetchStudyRequest
-	(*Chunk)(nil),                      // 13: lianzhen.v1.Chunk
-	(*ListQuarantineRequest)(nil),      // 14: lianzhen.v1.ListQuarantineRequest
-	(*ListQuarantineResponse)(nil),     // 15: lianzhen.v1.ListQuarantineResponse
-	(*QuarantinedObject)(nil),          // 16: lianzhen.v1.QuarantinedObject
-	(*ResolveQuarantineRequest)(nil),   // 17: lianzhen.v1.ResolveQuarantineRequest
-	(IdentityGrade)(0),                 // 18: lianzhen.v1.IdentityGrade
-	(Sex)(0),                           // 19: lianzhen.v1.Sex
-	(*timestamppb.Timestamp)(nil),      // 20: google.protobuf.Timestamp
-	(*httpbody.HttpBody)(nil),          // 21: google.api.HttpBody
+	(CorrectionKind)(0),                // 0: lianzhen.v1.CorrectionKind
+	(*SearchStudiesRequest)(nil),       // 1: lianzhen.v1.SearchStudiesRequest
+	(*SearchStudiesResponse)(nil),      // 2: lianzhen.v1.SearchStudiesResponse
+	(*Study)(nil),                      // 3: lianzhen.v1.Study
+	(*GetStudyRequest)(nil),            // 4: lianzhen.v1.GetStudyRequest
+	(*ListSeriesRequest)(nil),          // 5: lianzhen.v1.ListSeriesRequest
+	(*ListSeriesResponse)(nil),         // 6: lianzhen.v1.ListSeriesResponse
+	(*Series)(nil),                     // 7: lianzhen.v1.Series
+	(*ListInstancesRequest)(nil),       // 8: lianzhen.v1.ListInstancesRequest
+	(*ListInstancesResponse)(nil),      // 9: lianzhen.v1.ListInstancesResponse
+	(*Instance)(nil),                   // 10: lianzhen.v1.Instance
+	(*GetInstanceMetadataRequest)(nil), // 11: lianzhen.v1.GetInstanceMetadataRequest
+	(*FetchInstanceRequest)(nil),       // 12: lianzhen.v1.FetchInstanceRequest
+	(*FetchStudyRequest)(nil),          // 13: lianzhen.v1.FetchStudyRequest
+	(*Chunk)(nil),                      // 14: lianzhen.v1.Chunk
+	(*ListQuarantineRequest)(nil),      // 15: lianzhen.v1.ListQuarantineRequest
+	(*ListQuarantineResponse)(nil),     // 16: lianzhen.v1.ListQuarantineResponse
+	(*QuarantinedObject)(nil),          // 17: lianzhen.v1.QuarantinedObject
+	(*ResolveQuarantineRequest)(nil),   // 18: lianzhen.v1.ResolveQuarantineRequest
+	(*ListImagingChangesRequest)(nil),  // 19: lianzhen.v1.ListImagingChangesRequest
+	(*ListImagingChangesResponse)(nil), // 20: lianzhen.v1.ListImagingChangesResponse
+	(*WatchImagingChangesRequest)(nil), // 21: lianzhen.v1.WatchImagingChangesRequest
+	(*ImagingChange)(nil),              // 22: lianzhen.v1.ImagingChange
+	(*CorrectStudyRequest)(nil),        // 23: lianzhen.v1.CorrectStudyRequest
+	(*AssignPatient)(nil),              // 24: lianzhen.v1.AssignPatient
+	(*MergeStudy)(nil),                 // 25: lianzhen.v1.MergeStudy
+	(*SplitStudy)(nil),                 // 26: lianzhen.v1.SplitStudy
+	(*CorrectStudyResponse)(nil),       // 27: lianzhen.v1.CorrectStudyResponse
+	(*Correction)(nil),                 // 28: lianzhen.v1.Correction
+	(*StudyIdentity)(nil),              // 29: lianzhen.v1.StudyIdentity
+	(*UndoCorrectionRequest)(nil),      // 30: lianzhen.v1.UndoCorrectionRequest
+	(*ListCorrectionsRequest)(nil),     // 31: lianzhen.v1.ListCorrectionsRequest
+	(*ListCorrectionsResponse)(nil),    // 32: lianzhen.v1.ListCorrectionsResponse
+	(*ListStudyReadersRequest)(nil),    // 33: lianzhen.v1.ListStudyReadersRequest
+	(*ListStudyReadersResponse)(nil),   // 34: lianzhen.v1.ListStudyReadersResponse
+	(*StudyReader)(nil),                // 35: lianzhen.v1.StudyReader
+	(IdentityGrade)(0),                 // 36: lianzhen.v1.IdentityGrade
+	(Sex)(0),                           // 37: lianzhen.v1.Sex
+	(*timestamppb.Timestamp)(nil),      // 38: google.protobuf.Timestamp
+	(*httpbody.HttpBody)(nil),          // 39: google.api.HttpBody
 }
 var file_lianzhen_v1_imaging_proto_depIdxs = []int32{
-	2,  // 0: lianzhen.v1.SearchStudiesResponse.studies:type_name -> lianzhen.v1.Study
-	18, // 1: lianzhen.v1.Study.identity:type_name -> lianzhen.v1.IdentityGrade
-	19, // 2: lianzhen.v1.Study.patient_sex:type_name -> lianzhen.v1.Sex
-	20, // 3: lianzhen.v1.Study.received_at:type_name -> google.protobuf.Timestamp
-	6,  // 4: lianzhen.v1.ListSeriesResponse.series:type_name -> lianzhen.v1.Series
-	9,  // 5: lianzhen.v1.ListInstancesResponse.instances:type_name -> lianzhen.v1.Instance
-	9,  // 6: lianzhen.v1.Chunk.instance:type_name -> lianzhen.v1.Instance
-	16, // 7: lianzhen.v1.ListQuarantineResponse.objects:type_name -> lianzhen.v1.QuarantinedObject
-	20, // 8: lianzhen.v1.QuarantinedObject.received_at:type_name -> google.protobuf.Timestamp
-	0,  // 9: lianzhen.v1.ImagingService.SearchStudies:input_type -> lianzhen.v1.SearchStudiesRequest
-	3,  // 10: lianzhen.v1.ImagingService.GetStudy:input_type -> lianzhen.v1.GetStudyRequest
-	4,  // 11: lianzhen.v1.ImagingService.ListSeries:input_type -> lianzhen.v1.ListSeriesRequest
-	7,  // 12: lianzhen.v1.ImagingService.ListInstances:input_type -> lianzhen.v1.ListInstancesRequest
-	10, // 13: lianzhen.v1.ImagingService.GetInstanceMetadata:input_type -> lianzhen.v1.GetInstanceMetadataRequest
-	11, // 14: lianzhen.v1.ImagingService.FetchInstance:input_type -> lianzhen.v1.FetchInstanceRequest
-	12, // 15: lianzhen.v1.ImagingService.FetchStudy:input_type -> lianzhen.v1.FetchStudyRequest
-	14, // 16: lianzhen.v1.ImagingService.ListQuarantine:input_type -> lianzhen.v1.ListQuarantineRequest
-	17, // 17: lianzhen.v1.ImagingService.ResolveQuarantine:input_type -> lianzhen.v1.ResolveQuarantineRequest
-	1,  // 18: lianzhen.v1.ImagingService.SearchStudies:output_type -> lianzhen.v1.SearchStudiesResponse
-	2,  // 19: lianzhen.v1.ImagingService.GetStudy:output_type -> lianzhen.v1.Study
-	5,  // 20: lianzhen.v1.ImagingService.ListSeries:output_type -> lianzhen.v1.ListSeriesResponse
-	8,  // 21: lianzhen.v1.ImagingService.ListInstances:output_type -> lianzhen.v1.ListInstancesResponse
-	21, // 22: lianzhen.v1.ImagingService.GetInstanceMetadata:output_type -> google.api.HttpBody
-	13, // 23: lianzhen.v1.ImagingService.FetchInstance:output_type -> lianzhen.v1.Chunk
-	13, // 24: lianzhen.v1.ImagingService.FetchStudy:output_type -> lianzhen.v1.Chunk
-	15, // 25: lianzhen.v1.ImagingService.ListQuarantine:output_type -> lianzhen.v1.ListQuarantineResponse
-	16, // 26: lianzhen.v1.ImagingService.ResolveQuarantine:output_type -> lianzhen.v1.QuarantinedObject
-	18, // [18:27] is the sub-list for method output_type
-	9,  // [9:18] is the sub-list for method input_type
-	9,  // [9:9] is the sub-list for extension type_name
-	9,  // [9:9] is the sub-list for extension extendee
-	0,  // [0:9] is the sub-list for field type_name
+	3,  // 0: lianzhen.v1.SearchStudiesResponse.studies:type_name -> lianzhen.v1.Study
+	36, // 1: lianzhen.v1.Study.identity:type_name -> lianzhen.v1.IdentityGrade
+	37, // 2: lianzhen.v1.Study.patient_sex:type_name -> lianzhen.v1.Sex
+	38, // 3: lianzhen.v1.Study.received_at:type_name -> google.protobuf.Timestamp
+	7,  // 4: lianzhen.v1.ListSeriesResponse.series:type_name -> lianzhen.v1.Series
+	10, // 5: lianzhen.v1.ListInstancesResponse.instances:type_name -> lianzhen.v1.Instance
+	10, // 6: lianzhen.v1.Chunk.instance:type_name -> lianzhen.v1.Instance
+	17, // 7: lianzhen.v1.ListQuarantineResponse.objects:type_name -> lianzhen.v1.QuarantinedObject
+	38, // 8: lianzhen.v1.QuarantinedObject.received_at:type_name -> google.protobuf.Timestamp
+	22, // 9: lianzhen.v1.ListImagingChangesResponse.changes:type_name -> lianzhen.v1.ImagingChange
+	38, // 10: lianzhen.v1.ImagingChange.at:type_name -> google.protobuf.Timestamp
+	0,  // 11: lianzhen.v1.ImagingChange.correction_kind:type_name -> lianzhen.v1.CorrectionKind
+	24, // 12: lianzhen.v1.CorrectStudyRequest.assign:type_name -> lianzhen.v1.AssignPatient
+	25, // 13: lianzhen.v1.CorrectStudyRequest.merge:type_name -> lianzhen.v1.MergeStudy
+	26, // 14: lianzhen.v1.CorrectStudyRequest.split:type_name -> lianzhen.v1.SplitStudy
+	37, // 15: lianzhen.v1.AssignPatient.patient_sex:type_name -> lianzhen.v1.Sex
+	28, // 16: lianzhen.v1.CorrectStudyResponse.correction:type_name -> lianzhen.v1.Correction
+	0,  // 17: lianzhen.v1.Correction.kind:type_name -> lianzhen.v1.CorrectionKind
+	38, // 18: lianzhen.v1.Correction.corrected_at:type_name -> google.protobuf.Timestamp
+	29, // 19: lianzhen.v1.Correction.before:type_name -> lianzhen.v1.StudyIdentity
+	29, // 20: lianzhen.v1.Correction.after:type_name -> lianzhen.v1.StudyIdentity
+	38, // 21: lianzhen.v1.Correction.undone_at:type_name -> google.protobuf.Timestamp
+	37, // 22: lianzhen.v1.StudyIdentity.patient_sex:type_name -> lianzhen.v1.Sex
+	28, // 23: lianzhen.v1.ListCorrectionsResponse.corrections:type_name -> lianzhen.v1.Correction
+	35, // 24: lianzhen.v1.ListStudyReadersResponse.readers:type_name -> lianzhen.v1.StudyReader
+	38, // 25: lianzhen.v1.StudyReader.first_at:type_name -> google.protobuf.Timestamp
+	38, // 26: lianzhen.v1.StudyReader.last_at:type_name -> google.protobuf.Timestamp
+	1,  // 27: lianzhen.v1.ImagingService.SearchStudies:input_type -> lianzhen.v1.SearchStudiesRequest
+	4,  // 28: lianzhen.v1.ImagingService.GetStudy:input_type -> lianzhen.v1.GetStudyRequest
+	5,  // 29: lianzhen.v1.ImagingService.ListSeries:input_type -> lianzhen.v1.ListSeriesRequest
+	8,  // 30: lianzhen.v1.ImagingService.ListInstances:input_type -> lianzhen.v1.ListInstancesRequest
+	11, // 31: lianzhen.v1.ImagingService.GetInstanceMetadata:input_type -> lianzhen.v1.GetInstanceMetadataRequest
+	12, // 32: lianzhen.v1.ImagingService.FetchInstance:input_type -> lianzhen.v1.FetchInstanceRequest
+	13, // 33: lianzhen.v1.ImagingService.FetchStudy:input_type -> lianzhen.v1.FetchStudyRequest
+	15, // 34: lianzhen.v1.ImagingService.ListQuarantine:input_type -> lianzhen.v1.ListQuarantineRequest
+	19, // 35: lianzhen.v1.ImagingService.ListImagingChanges:input_type -> lianzhen.v1.ListImagingChangesRequest
+	21, // 36: lianzhen.v1.ImagingService.WatchImagingChanges:input_type -> lianzhen.v1.WatchImagingChangesRequest
+	23, // 37: lianzhen.v1.ImagingService.CorrectStudy:input_type -> lianzhen.v1.CorrectStudyRequest
+	30, // 38: lianzhen.v1.ImagingService.UndoCorrection:input_type -> lianzhen.v1.UndoCorrectionRequest
+	31, // 39: lianzhen.v1.ImagingService.ListCorrections:input_type -> lianzhen.v1.ListCorrectionsRequest
+	33, // 40: lianzhen.v1.ImagingService.ListStudyReaders:input_type -> lianzhen.v1.ListStudyReadersRequest
+	18, // 41: lianzhen.v1.ImagingService.ResolveQuarantine:input_type -> lianzhen.v1.ResolveQuarantineRequest
+	2,  // 42: lianzhen.v1.ImagingService.SearchStudies:output_type -> lianzhen.v1.SearchStudiesResponse
+	3,  // 43: lianzhen.v1.ImagingService.GetStudy:output_type -> lianzhen.v1.Study
+	6,  // 44: lianzhen.v1.ImagingService.ListSeries:output_type -> lianzhen.v1.ListSeriesResponse
+	9,  // 45: lianzhen.v1.ImagingService.ListInstances:output_type -> lianzhen.v1.ListInstancesResponse
+	39, // 46: lianzhen.v1.ImagingService.GetInstanceMetadata:output_type -> google.api.HttpBody
+	14, // 47: lianzhen.v1.ImagingService.FetchInstance:output_type -> lianzhen.v1.Chunk
+	14, // 48: lianzhen.v1.ImagingService.FetchStudy:output_type -> lianzhen.v1.Chunk
+	16, // 49: lianzhen.v1.ImagingService.ListQuarantine:output_type -> lianzhen.v1.ListQuarantineResponse
+	20, // 50: lianzhen.v1.ImagingService.ListImagingChanges:output_type -> lianzhen.v1.ListImagingChangesResponse
+	22, // 51: lianzhen.v1.ImagingService.WatchImagingChanges:output_type -> lianzhen.v1.ImagingChange
+	27, // 52: lianzhen.v1.ImagingService.CorrectStudy:output_type -> lianzhen.v1.CorrectStudyResponse
+	27, // 53: lianzhen.v1.ImagingService.UndoCorrection:output_type -> lianzhen.v1.CorrectStudyResponse
+	32, // 54: lianzhen.v1.ImagingService.ListCorrections:output_type -> lianzhen.v1.ListCorrectionsResponse
+	34, // 55: lianzhen.v1.ImagingService.ListStudyReaders:output_type -> lianzhen.v1.ListStudyReadersResponse
+	17, // 56: lianzhen.v1.ImagingService.ResolveQuarantine:output_type -> lianzhen.v1.QuarantinedObject
+	42, // [42:57] is the sub-list for method output_type
+	27, // [27:42] is the sub-list for method input_type
+	27, // [27:27] is the sub-list for extension type_name
+	27, // [27:27] is the sub-list for extension extendee
+	0,  // [0:27] is the sub-list for field type_name
 }
 
 func init() { file_lianzhen_v1_imaging_proto_init() }
@@ -1611,18 +3223,26 @@ func file_lianzhen_v1_imaging_proto_init() {
 		return
 	}
 	file_lianzhen_v1_common_proto_init()
+	file_lianzhen_v1_imaging_proto_msgTypes[22].OneofWrappers = []any{
+		(*CorrectStudyRequest_Assign)(nil),
+		(*CorrectStudyRequest_Merge)(nil),
+		(*CorrectStudyRequest_Split)(nil),
+	}
+	file_lianzhen_v1_imaging_proto_msgTypes[23].OneofWrappers = []any{}
+	file_lianzhen_v1_imaging_proto_msgTypes[25].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_lianzhen_v1_imaging_proto_rawDesc), len(file_lianzhen_v1_imaging_proto_rawDesc)),
-			NumEnums:      0,
-			NumMessages:   18,
+			NumEnums:      1,
+			NumMessages:   35,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
 		GoTypes:           file_lianzhen_v1_imaging_proto_goTypes,
 		DependencyIndexes: file_lianzhen_v1_imaging_proto_depIdxs,
+		EnumInfos:         file_lianzhen_v1_imaging_proto_enumTypes,
 		MessageInfos:      file_lianzhen_v1_imaging_proto_msgTypes,
 	}.Build()
 	File_lianzhen_v1_imaging_proto = out.File

@@ -30,6 +30,12 @@ const (
 	ImagingService_FetchInstance_FullMethodName       = "/lianzhen.v1.ImagingService/FetchInstance"
 	ImagingService_FetchStudy_FullMethodName          = "/lianzhen.v1.ImagingService/FetchStudy"
 	ImagingService_ListQuarantine_FullMethodName      = "/lianzhen.v1.ImagingService/ListQuarantine"
+	ImagingService_ListImagingChanges_FullMethodName  = "/lianzhen.v1.ImagingService/ListImagingChanges"
+	ImagingService_WatchImagingChanges_FullMethodName = "/lianzhen.v1.ImagingService/WatchImagingChanges"
+	ImagingService_CorrectStudy_FullMethodName        = "/lianzhen.v1.ImagingService/CorrectStudy"
+	ImagingService_UndoCorrection_FullMethodName      = "/lianzhen.v1.ImagingService/UndoCorrection"
+	ImagingService_ListCorrections_FullMethodName     = "/lianzhen.v1.ImagingService/ListCorrections"
+	ImagingService_ListStudyReaders_FullMethodName    = "/lianzhen.v1.ImagingService/ListStudyReaders"
 	ImagingService_ResolveQuarantine_FullMethodName   = "/lianzhen.v1.ImagingService/ResolveQuarantine"
 )
 
@@ -51,6 +57,19 @@ type ImagingServiceClient interface {
 	// Every instance of a study, one after the other. REST: GET /api/v1/imaging/studies/{study_id}/file (a tar).
 	FetchStudy(ctx context.Context, in *FetchStudyRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[Chunk], error)
 	ListQuarantine(ctx context.Context, in *ListQuarantineRequest, opts ...grpc.CallOption) (*ListQuarantineResponse, error)
+	// What happened to studies of the caller's institutions, in order, from a cursor on: at least once. Nothing in it is personal.
+	ListImagingChanges(ctx context.Context, in *ListImagingChangesRequest, opts ...grpc.CallOption) (*ListImagingChangesResponse, error)
+	// The same without an end. REST: one JSON object in a line for each.
+	WatchImagingChanges(ctx context.Context, in *WatchImagingChangesRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[ImagingChange], error)
+	// A study was sent under the wrong patient, in two parts, or with another one's images: an administrator of the centre says so.
+	// Stored bytes never change; every object is given out with its header corrected from then on.
+	CorrectStudy(ctx context.Context, in *CorrectStudyRequest, opts ...grpc.CallOption) (*CorrectStudyResponse, error)
+	// Takes a correction back, exactly. FAILED_PRECONDITION names the later correction that builds on it. Reports that were
+	// withdrawn stay so.
+	UndoCorrection(ctx context.Context, in *UndoCorrectionRequest, opts ...grpc.CallOption) (*CorrectStudyResponse, error)
+	ListCorrections(ctx context.Context, in *ListCorrectionsRequest, opts ...grpc.CallOption) (*ListCorrectionsResponse, error)
+	// Who has opened a study, its case or its report in the last 90 days, and so may have seen what was wrong.
+	ListStudyReaders(ctx context.Context, in *ListStudyReadersRequest, opts ...grpc.CallOption) (*ListStudyReadersResponse, error)
 	// A person has looked at a quarantined object: discard it, or note why it stays.
 	ResolveQuarantine(ctx context.Context, in *ResolveQuarantineRequest, opts ...grpc.CallOption) (*QuarantinedObject, error)
 }
@@ -161,6 +180,75 @@ func (c *imagingServiceClient) ListQuarantine(ctx context.Context, in *ListQuara
 	return out, nil
 }
 
+func (c *imagingServiceClient) ListImagingChanges(ctx context.Context, in *ListImagingChangesRequest, opts ...grpc.CallOption) (*ListImagingChangesResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListImagingChangesResponse)
+	err := c.cc.Invoke(ctx, ImagingService_ListImagingChanges_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *imagingServiceClient) WatchImagingChanges(ctx context.Context, in *WatchImagingChangesRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[ImagingChange], error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	stream, err := c.cc.NewStream(ctx, &ImagingService_ServiceDesc.Streams[2], ImagingService_WatchImagingChanges_FullMethodName, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	x := &grpc.GenericClientStream[WatchImagingChangesRequest, ImagingChange]{ClientStream: stream}
+	if err := x.ClientStream.SendMsg(in); err != nil {
+		return nil, err
+	}
+	if err := x.ClientStream.CloseSend(); err != nil {
+		return nil, err
+	}
+	return x, nil
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type ImagingService_WatchImagingChangesClient = grpc.ServerStreamingClient[ImagingChange]
+
+func (c *imagingServiceClient) CorrectStudy(ctx context.Context, in *CorrectStudyRequest, opts ...grpc.CallOption) (*CorrectStudyResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(CorrectStudyResponse)
+	err := c.cc.Invoke(ctx, ImagingService_CorrectStudy_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *imagingServiceClient) UndoCorrection(ctx context.Context, in *UndoCorrectionRequest, opts ...grpc.CallOption) (*CorrectStudyResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(CorrectStudyResponse)
+	err := c.cc.Invoke(ctx, ImagingService_UndoCorrection_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *imagingServiceClient) ListCorrections(ctx context.Context, in *ListCorrectionsRequest, opts ...grpc.CallOption) (*ListCorrectionsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListCorrectionsResponse)
+	err := c.cc.Invoke(ctx, ImagingService_ListCorrections_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *imagingServiceClient) ListStudyReaders(ctx context.Context, in *ListStudyReadersRequest, opts ...grpc.CallOption) (*ListStudyReadersResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListStudyReadersResponse)
+	err := c.cc.Invoke(ctx, ImagingService_ListStudyReaders_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *imagingServiceClient) ResolveQuarantine(ctx context.Context, in *ResolveQuarantineRequest, opts ...grpc.CallOption) (*QuarantinedObject, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(QuarantinedObject)
@@ -189,6 +277,19 @@ type ImagingServiceServer interface {
 	// Every instance of a study, one after the other. REST: GET /api/v1/imaging/studies/{study_id}/file (a tar).
 	FetchStudy(*FetchStudyRequest, grpc.ServerStreamingServer[Chunk]) error
 	ListQuarantine(context.Context, *ListQuarantineRequest) (*ListQuarantineResponse, error)
+	// What happened to studies of the caller's institutions, in order, from a cursor on: at least once. Nothing in it is personal.
+	ListImagingChanges(context.Context, *ListImagingChangesRequest) (*ListImagingChangesResponse, error)
+	// The same without an end. REST: one JSON object in a line for each.
+	WatchImagingChanges(*WatchImagingChangesRequest, grpc.ServerStreamingServer[ImagingChange]) error
+	// A study was sent under the wrong patient, in two parts, or with another one's images: an administrator of the centre says so.
+	// Stored bytes never change; every object is given out with its header corrected from then on.
+	CorrectStudy(context.Context, *CorrectStudyRequest) (*CorrectStudyResponse, error)
+	// Takes a correction back, exactly. FAILED_PRECONDITION names the later correction that builds on it. Reports that were
+	// withdrawn stay so.
+	UndoCorrection(context.Context, *UndoCorrectionRequest) (*CorrectStudyResponse, error)
+	ListCorrections(context.Context, *ListCorrectionsRequest) (*ListCorrectionsResponse, error)
+	// Who has opened a study, its case or its report in the last 90 days, and so may have seen what was wrong.
+	ListStudyReaders(context.Context, *ListStudyReadersRequest) (*ListStudyReadersResponse, error)
 	// A person has looked at a quarantined object: discard it, or note why it stays.
 	ResolveQuarantine(context.Context, *ResolveQuarantineRequest) (*QuarantinedObject, error)
 	mustEmbedUnimplementedImagingServiceServer()
@@ -224,6 +325,24 @@ func (UnimplementedImagingServiceServer) FetchStudy(*FetchStudyRequest, grpc.Ser
 }
 func (UnimplementedImagingServiceServer) ListQuarantine(context.Context, *ListQuarantineRequest) (*ListQuarantineResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ListQuarantine not implemented")
+}
+func (UnimplementedImagingServiceServer) ListImagingChanges(context.Context, *ListImagingChangesRequest) (*ListImagingChangesResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListImagingChanges not implemented")
+}
+func (UnimplementedImagingServiceServer) WatchImagingChanges(*WatchImagingChangesRequest, grpc.ServerStreamingServer[ImagingChange]) error {
+	return status.Error(codes.Unimplemented, "method WatchImagingChanges not implemented")
+}
+func (UnimplementedImagingServiceServer) CorrectStudy(context.Context, *CorrectStudyRequest) (*CorrectStudyResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method CorrectStudy not implemented")
+}
+func (UnimplementedImagingServiceServer) UndoCorrection(context.Context, *UndoCorrectionRequest) (*CorrectStudyResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method UndoCorrection not implemented")
+}
+func (UnimplementedImagingServiceServer) ListCorrections(context.Context, *ListCorrectionsRequest) (*ListCorrectionsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListCorrections not implemented")
+}
+func (UnimplementedImagingServiceServer) ListStudyReaders(context.Context, *ListStudyReadersRequest) (*ListStudyReadersResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListStudyReaders not implemented")
 }
 func (UnimplementedImagingServiceServer) ResolveQuarantine(context.Context, *ResolveQuarantineRequest) (*QuarantinedObject, error) {
 	return nil, status.Error(codes.Unimplemented, "method ResolveQuarantine not implemented")
@@ -379,6 +498,107 @@ func _ImagingService_ListQuarantine_Handler(srv interface{}, ctx context.Context
 	return interceptor(ctx, in, info, handler)
 }
 
+func _ImagingService_ListImagingChanges_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListImagingChangesRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ImagingServiceServer).ListImagingChanges(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ImagingService_ListImagingChanges_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ImagingServiceServer).ListImagingChanges(ctx, req.(*ListImagingChangesRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _ImagingService_WatchImagingChanges_Handler(srv interface{}, stream grpc.ServerStream) error {
+	m := new(WatchImagingChangesRequest)
+	if err := stream.RecvMsg(m); err != nil {
+		return err
+	}
+	return srv.(ImagingServiceServer).WatchImagingChanges(m, &grpc.GenericServerStream[WatchImagingChangesRequest, ImagingChange]{ServerStream: stream})
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type ImagingService_WatchImagingChangesServer = grpc.ServerStreamingServer[ImagingChange]
+
+func _ImagingService_CorrectStudy_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(CorrectStudyRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ImagingServiceServer).CorrectStudy(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ImagingService_CorrectStudy_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ImagingServiceServer).CorrectStudy(ctx, req.(*CorrectStudyRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _ImagingService_UndoCorrection_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(UndoCorrectionRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ImagingServiceServer).UndoCorrection(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ImagingService_UndoCorrection_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ImagingServiceServer).UndoCorrection(ctx, req.(*UndoCorrectionRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _ImagingService_ListCorrections_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListCorrectionsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ImagingServiceServer).ListCorrections(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ImagingService_ListCorrections_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ImagingServiceServer).ListCorrections(ctx, req.(*ListCorrectionsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _ImagingService_ListStudyReaders_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListStudyReadersRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ImagingServiceServer).ListStudyReaders(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ImagingService_ListStudyReaders_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ImagingServiceServer).ListStudyReaders(ctx, req.(*ListStudyReadersRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _ImagingService_ResolveQuarantine_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(ResolveQuarantineRequest)
 	if err := dec(in); err != nil {
@@ -429,6 +649,26 @@ var ImagingService_ServiceDesc = grpc.ServiceDesc{
 			Handler:    _ImagingService_ListQuarantine_Handler,
 		},
 		{
+			MethodName: "ListImagingChanges",
+			Handler:    _ImagingService_ListImagingChanges_Handler,
+		},
+		{
+			MethodName: "CorrectStudy",
+			Handler:    _ImagingService_CorrectStudy_Handler,
+		},
+		{
+			MethodName: "UndoCorrection",
+			Handler:    _ImagingService_UndoCorrection_Handler,
+		},
+		{
+			MethodName: "ListCorrections",
+			Handler:    _ImagingService_ListCorrections_Handler,
+		},
+		{
+			MethodName: "ListStudyReaders",
+			Handler:    _ImagingService_ListStudyReaders_Handler,
+		},
+		{
 			MethodName: "ResolveQuarantine",
 			Handler:    _ImagingService_ResolveQuarantine_Handler,
 		},
@@ -442,6 +682,11 @@ var ImagingService_ServiceDesc = grpc.ServiceDesc{
 		{
 			StreamName:    "FetchStudy",
 			Handler:       _ImagingService_FetchStudy_Handler,
+			ServerStreams: true,
+		},
+		{
+			StreamName:    "WatchImagingChanges",
+			Handler:       _ImagingService_WatchImagingChanges_Handler,
 			ServerStreams: true,
 		},
 	},

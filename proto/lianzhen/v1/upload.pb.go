@@ -25,6 +25,55 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// How the bytes of an object lie in its data frames.
+type Encoding int32
+
+const (
+	// As they are.
+	Encoding_ENCODING_UNSPECIFIED Encoding = 0
+	// In a container that restores them, version 1: native pixels as JPEG-LS, the rest as Zstandard.
+	Encoding_ENCODING_COMPACT_1 Encoding = 1
+)
+
+// Enum value maps for Encoding.
+var (
+	Encoding_name = map[int32]string{
+		0: "ENCODING_UNSPECIFIED",
+		1: "ENCODING_COMPACT_1",
+	}
+	Encoding_value = map[string]int32{
+		"ENCODING_UNSPECIFIED": 0,
+		"ENCODING_COMPACT_1":   1,
+	}
+)
+
+func (x Encoding) Enum() *Encoding {
+	p := new(Encoding)
+	*p = x
+	return p
+}
+
+func (x Encoding) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (Encoding) Descriptor() protoreflect.EnumDescriptor {
+	return file_lianzhen_v1_upload_proto_enumTypes[0].Descriptor()
+}
+
+func (Encoding) Type() protoreflect.EnumType {
+	return &file_lianzhen_v1_upload_proto_enumTypes[0]
+}
+
+func (x Encoding) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use Encoding.Descriptor instead.
+func (Encoding) EnumDescriptor() ([]byte, []int) {
+	return file_lianzhen_v1_upload_proto_rawDescGZIP(), []int{0}
+}
+
 type ObjectState_State int32
 
 const (
@@ -64,11 +113,11 @@ func (x ObjectState_State) String() string {
 }
 
 func (ObjectState_State) Descriptor() protoreflect.EnumDescriptor {
-	return file_lianzhen_v1_upload_proto_enumTypes[0].Descriptor()
+	return file_lianzhen_v1_upload_proto_enumTypes[1].Descriptor()
 }
 
 func (ObjectState_State) Type() protoreflect.EnumType {
-	return &file_lianzhen_v1_upload_proto_enumTypes[0]
+	return &file_lianzhen_v1_upload_proto_enumTypes[1]
 }
 
 func (x ObjectState_State) Number() protoreflect.EnumNumber {
@@ -180,7 +229,9 @@ func (x *ObjectDigest) GetSize() int64 {
 type HaveResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// One answer for each object, in the order asked.
-	States        []*ObjectState `protobuf:"bytes,1,rep,name=states,proto3" json:"states,omitempty"`
+	States []*ObjectState `protobuf:"bytes,1,rep,name=states,proto3" json:"states,omitempty"`
+	// What UploadBegin.encoding may be besides none.
+	Encodings     []Encoding `protobuf:"varint,2,rep,packed,name=encodings,proto3,enum=lianzhen.v1.Encoding" json:"encodings,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -218,6 +269,13 @@ func (*HaveResponse) Descriptor() ([]byte, []int) {
 func (x *HaveResponse) GetStates() []*ObjectState {
 	if x != nil {
 		return x.States
+	}
+	return nil
+}
+
+func (x *HaveResponse) GetEncodings() []Encoding {
+	if x != nil {
+		return x.Encodings
 	}
 	return nil
 }
@@ -413,7 +471,10 @@ type UploadBegin struct {
 	// Lower-case hexadecimal SHA-256; demanded for resume, checked at the end where given.
 	Sha256 string `protobuf:"bytes,2,opt,name=sha256,proto3" json:"sha256,omitempty"`
 	// Continue a broken upload: wait for UploadResponse.start and send from its offset.
-	Resume        bool `protobuf:"varint,3,opt,name=resume,proto3" json:"resume,omitempty"`
+	Resume bool `protobuf:"varint,3,opt,name=resume,proto3" json:"resume,omitempty"`
+	// One that HaveResponse.encodings names. Size, SHA-256 and offsets are those of the object in any case: a container
+	// that continues begins at a piece of its own at or before the offset, and says so in its head.
+	Encoding      Encoding `protobuf:"varint,4,opt,name=encoding,proto3,enum=lianzhen.v1.Encoding" json:"encoding,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -467,6 +528,13 @@ func (x *UploadBegin) GetResume() bool {
 		return x.Resume
 	}
 	return false
+}
+
+func (x *UploadBegin) GetEncoding() Encoding {
+	if x != nil {
+		return x.Encoding
+	}
+	return Encoding_ENCODING_UNSPECIFIED
 }
 
 type UploadEnd struct {
@@ -987,9 +1055,10 @@ const file_lianzhen_v1_upload_proto_rawDesc = "" +
 	"\aobjects\x18\x01 \x03(\v2\x19.lianzhen.v1.ObjectDigestB\v\xbaH\b\x92\x01\x05\b\x01\x10\x90NR\aobjects\"Z\n" +
 	"\fObjectDigest\x12-\n" +
 	"\x06sha256\x18\x01 \x01(\tB\x15\xbaH\x12r\x102\x0e^[0-9a-f]{64}$R\x06sha256\x12\x1b\n" +
-	"\x04size\x18\x02 \x01(\x03B\a\xbaH\x04\"\x02 \x00R\x04size\"@\n" +
+	"\x04size\x18\x02 \x01(\x03B\a\xbaH\x04\"\x02 \x00R\x04size\"u\n" +
 	"\fHaveResponse\x120\n" +
-	"\x06states\x18\x01 \x03(\v2\x18.lianzhen.v1.ObjectStateR\x06states\"\xda\x01\n" +
+	"\x06states\x18\x01 \x03(\v2\x18.lianzhen.v1.ObjectStateR\x06states\x123\n" +
+	"\tencodings\x18\x02 \x03(\x0e2\x15.lianzhen.v1.EncodingR\tencodings\"\xda\x01\n" +
 	"\vObjectState\x124\n" +
 	"\x05state\x18\x01 \x01(\x0e2\x1e.lianzhen.v1.ObjectState.StateR\x05state\x12\x1d\n" +
 	"\n" +
@@ -1007,11 +1076,12 @@ const file_lianzhen_v1_upload_proto_rawDesc = "" +
 	"\x04data\x18\x03 \x01(\fB\t\xbaH\x06z\x04\x18\x80\x80@H\x00R\x04data\x12*\n" +
 	"\x03end\x18\x04 \x01(\v2\x16.lianzhen.v1.UploadEndH\x00R\x03end\x123\n" +
 	"\x06cancel\x18\x05 \x01(\v2\x19.lianzhen.v1.UploadCancelH\x00R\x06cancelB\x0e\n" +
-	"\x05frame\x12\x05\xbaH\x02\b\x01\"t\n" +
+	"\x05frame\x12\x05\xbaH\x02\b\x01\"\xa7\x01\n" +
 	"\vUploadBegin\x12\x1b\n" +
 	"\x04size\x18\x01 \x01(\x03B\a\xbaH\x04\"\x02 \x00R\x04size\x120\n" +
 	"\x06sha256\x18\x02 \x01(\tB\x18\xbaH\x15r\x132\x11^([0-9a-f]{64})?$R\x06sha256\x12\x16\n" +
-	"\x06resume\x18\x03 \x01(\bR\x06resume\"\v\n" +
+	"\x06resume\x18\x03 \x01(\bR\x06resume\x121\n" +
+	"\bencoding\x18\x04 \x01(\x0e2\x15.lianzhen.v1.EncodingR\bencoding\"\v\n" +
 	"\tUploadEnd\"\x0e\n" +
 	"\fUploadCancel\"\xd2\x01\n" +
 	"\x0eUploadResponse\x12\x16\n" +
@@ -1043,7 +1113,10 @@ const file_lianzhen_v1_upload_proto_rawDesc = "" +
 	"\x13FinishStudyResponse\x12\x19\n" +
 	"\bstudy_id\x18\x01 \x01(\tR\astudyId\x12\x1c\n" +
 	"\tinstances\x18\x02 \x01(\x05R\tinstances\x12\x17\n" +
-	"\acase_id\x18\x03 \x01(\tR\x06caseId2\xae\x02\n" +
+	"\acase_id\x18\x03 \x01(\tR\x06caseId*<\n" +
+	"\bEncoding\x12\x18\n" +
+	"\x14ENCODING_UNSPECIFIED\x10\x00\x12\x16\n" +
+	"\x12ENCODING_COMPACT_1\x10\x012\xae\x02\n" +
 	"\rUploadService\x12\\\n" +
 	"\x04Have\x12\x18.lianzhen.v1.HaveRequest\x1a\x19.lianzhen.v1.HaveResponse\"\x1f\x82\xd3\xe4\x93\x02\x19:\x01*\"\x14/api/v1/uploads:have\x12E\n" +
 	"\x06Upload\x12\x1a.lianzhen.v1.UploadRequest\x1a\x1b.lianzhen.v1.UploadResponse(\x010\x01\x12x\n" +
@@ -1061,48 +1134,51 @@ func file_lianzhen_v1_upload_proto_rawDescGZIP() []byte {
 	return file_lianzhen_v1_upload_proto_rawDescData
 }
 
-var file_lianzhen_v1_upload_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
+var file_lianzhen_v1_upload_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
 var file_lianzhen_v1_upload_proto_msgTypes = make([]protoimpl.MessageInfo, 14)
 var file_lianzhen_v1_upload_proto_goTypes = []any{
-	(ObjectState_State)(0),      // 0: lianzhen.v1.ObjectState.State
-	(*HaveRequest)(nil),         // 1: lianzhen.v1.HaveRequest
-	(*ObjectDigest)(nil),        // 2: lianzhen.v1.ObjectDigest
-	(*HaveResponse)(nil),        // 3: lianzhen.v1.HaveResponse
-	(*ObjectState)(nil),         // 4: lianzhen.v1.ObjectState
-	(*UploadRequest)(nil),       // 5: lianzhen.v1.UploadRequest
-	(*UploadBegin)(nil),         // 6: lianzhen.v1.UploadBegin
-	(*UploadEnd)(nil),           // 7: lianzhen.v1.UploadEnd
-	(*UploadCancel)(nil),        // 8: lianzhen.v1.UploadCancel
-	(*UploadResponse)(nil),      // 9: lianzhen.v1.UploadResponse
-	(*UploadStart)(nil),         // 10: lianzhen.v1.UploadStart
-	(*UploadStored)(nil),        // 11: lianzhen.v1.UploadStored
-	(*UploadFailure)(nil),       // 12: lianzhen.v1.UploadFailure
-	(*FinishStudyRequest)(nil),  // 13: lianzhen.v1.FinishStudyRequest
-	(*FinishStudyResponse)(nil), // 14: lianzhen.v1.FinishStudyResponse
-	(Priority)(0),               // 15: lianzhen.v1.Priority
+	(Encoding)(0),               // 0: lianzhen.v1.Encoding
+	(ObjectState_State)(0),      // 1: lianzhen.v1.ObjectState.State
+	(*HaveRequest)(nil),         // 2: lianzhen.v1.HaveRequest
+	(*ObjectDigest)(nil),        // 3: lianzhen.v1.ObjectDigest
+	(*HaveResponse)(nil),        // 4: lianzhen.v1.HaveResponse
+	(*ObjectState)(nil),         // 5: lianzhen.v1.ObjectState
+	(*UploadRequest)(nil),       // 6: lianzhen.v1.UploadRequest
+	(*UploadBegin)(nil),         // 7: lianzhen.v1.UploadBegin
+	(*UploadEnd)(nil),           // 8: lianzhen.v1.UploadEnd
+	(*UploadCancel)(nil),        // 9: lianzhen.v1.UploadCancel
+	(*UploadResponse)(nil),      // 10: lianzhen.v1.UploadResponse
+	(*UploadStart)(nil),         // 11: lianzhen.v1.UploadStart
+	(*UploadStored)(nil),        // 12: lianzhen.v1.UploadStored
+	(*UploadFailure)(nil),       // 13: lianzhen.v1.UploadFailure
+	(*FinishStudyRequest)(nil),  // 14: lianzhen.v1.FinishStudyRequest
+	(*FinishStudyResponse)(nil), // 15: lianzhen.v1.FinishStudyResponse
+	(Priority)(0),               // 16: lianzhen.v1.Priority
 }
 var file_lianzhen_v1_upload_proto_depIdxs = []int32{
-	2,  // 0: lianzhen.v1.HaveRequest.objects:type_name -> lianzhen.v1.ObjectDigest
-	4,  // 1: lianzhen.v1.HaveResponse.states:type_name -> lianzhen.v1.ObjectState
-	0,  // 2: lianzhen.v1.ObjectState.state:type_name -> lianzhen.v1.ObjectState.State
-	6,  // 3: lianzhen.v1.UploadRequest.begin:type_name -> lianzhen.v1.UploadBegin
-	7,  // 4: lianzhen.v1.UploadRequest.end:type_name -> lianzhen.v1.UploadEnd
-	8,  // 5: lianzhen.v1.UploadRequest.cancel:type_name -> lianzhen.v1.UploadCancel
-	10, // 6: lianzhen.v1.UploadResponse.start:type_name -> lianzhen.v1.UploadStart
-	11, // 7: lianzhen.v1.UploadResponse.stored:type_name -> lianzhen.v1.UploadStored
-	12, // 8: lianzhen.v1.UploadResponse.failure:type_name -> lianzhen.v1.UploadFailure
-	15, // 9: lianzhen.v1.FinishStudyRequest.priority:type_name -> lianzhen.v1.Priority
-	1,  // 10: lianzhen.v1.UploadService.Have:input_type -> lianzhen.v1.HaveRequest
-	5,  // 11: lianzhen.v1.UploadService.Upload:input_type -> lianzhen.v1.UploadRequest
-	13, // 12: lianzhen.v1.UploadService.FinishStudy:input_type -> lianzhen.v1.FinishStudyRequest
-	3,  // 13: lianzhen.v1.UploadService.Have:output_type -> lianzhen.v1.HaveResponse
-	9,  // 14: lianzhen.v1.UploadService.Upload:output_type -> lianzhen.v1.UploadResponse
-	14, // 15: lianzhen.v1.UploadService.FinishStudy:output_type -> lianzhen.v1.FinishStudyResponse
-	13, // [13:16] is the sub-list for method output_type
-	10, // [10:13] is the sub-list for method input_type
-	10, // [10:10] is the sub-list for extension type_name
-	10, // [10:10] is the sub-list for extension extendee
-	0,  // [0:10] is the sub-list for field type_name
+	3,  // 0: lianzhen.v1.HaveRequest.objects:type_name -> lianzhen.v1.ObjectDigest
+	5,  // 1: lianzhen.v1.HaveResponse.states:type_name -> lianzhen.v1.ObjectState
+	0,  // 2: lianzhen.v1.HaveResponse.encodings:type_name -> lianzhen.v1.Encoding
+	1,  // 3: lianzhen.v1.ObjectState.state:type_name -> lianzhen.v1.ObjectState.State
+	7,  // 4: lianzhen.v1.UploadRequest.begin:type_name -> lianzhen.v1.UploadBegin
+	8,  // 5: lianzhen.v1.UploadRequest.end:type_name -> lianzhen.v1.UploadEnd
+	9,  // 6: lianzhen.v1.UploadRequest.cancel:type_name -> lianzhen.v1.UploadCancel
+	0,  // 7: lianzhen.v1.UploadBegin.encoding:type_name -> lianzhen.v1.Encoding
+	11, // 8: lianzhen.v1.UploadResponse.start:type_name -> lianzhen.v1.UploadStart
+	12, // 9: lianzhen.v1.UploadResponse.stored:type_name -> lianzhen.v1.UploadStored
+	13, // 10: lianzhen.v1.UploadResponse.failure:type_name -> lianzhen.v1.UploadFailure
+	16, // 11: lianzhen.v1.FinishStudyRequest.priority:type_name -> lianzhen.v1.Priority
+	2,  // 12: lianzhen.v1.UploadService.Have:input_type -> lianzhen.v1.HaveRequest
+	6,  // 13: lianzhen.v1.UploadService.Upload:input_type -> lianzhen.v1.UploadRequest
+	14, // 14: lianzhen.v1.UploadService.FinishStudy:input_type -> lianzhen.v1.FinishStudyRequest
+	4,  // 15: lianzhen.v1.UploadService.Have:output_type -> lianzhen.v1.HaveResponse
+	10, // 16: lianzhen.v1.UploadService.Upload:output_type -> lianzhen.v1.UploadResponse
+	15, // 17: lianzhen.v1.UploadService.FinishStudy:output_type -> lianzhen.v1.FinishStudyResponse
+	15, // [15:18] is the sub-list for method output_type
+	12, // [12:15] is the sub-list for method input_type
+	12, // [12:12] is the sub-list for extension type_name
+	12, // [12:12] is the sub-list for extension extendee
+	0,  // [0:12] is the sub-list for field type_name
 }
 
 func init() { file_lianzhen_v1_upload_proto_init() }
@@ -1127,7 +1203,7 @@ func file_lianzhen_v1_upload_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_lianzhen_v1_upload_proto_rawDesc), len(file_lianzhen_v1_upload_proto_rawDesc)),
-			NumEnums:      1,
+			NumEnums:      2,
 			NumMessages:   14,
 			NumExtensions: 0,
 			NumServices:   1,
