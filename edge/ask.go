@@ -97,6 +97,7 @@ func (r *run) have(ctx context.Context, client pb.UploadServiceClient, batch []*
 func (r *run) answer(batch []*Object, states []*pb.ObjectState) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.bold = 0
 	for i, o := range batch {
 		s := states[i]
 		switch {

@@ -18,6 +18,7 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
+	"github.com/lianzhen/lianzhen/codec/dicom/compact"
 	"github.com/lianzhen/lianzhen/codec/dicom/phantom"
 	pb "github.com/lianzhen/lianzhen/proto/lianzhen/v1"
 )
@@ -33,6 +34,11 @@ type centre struct {
 	received int64
 	finished map[string]int32
 	answer   func(sum string) *pb.UploadFailure // refuses an object
+
+	restores bool // takes containers
+	refuses  bool // says that it does, and cannot
+	packed   int  // objects that came in one
+	asked    int  // objects
 }
 
 func newCentre() *centre {
@@ -56,6 +62,7 @@ func (c *centre) Have(_ context.Context, req *pb.HaveRequest) (*pb.HaveResponse,
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	res := &pb.HaveResponse{}
+	c.asked += len(req.GetObjects())
 	for _, o := range req.GetObjects() {
 		s := &pb.ObjectState{State: pb.ObjectState_STATE_ABSENT}
 		if c.kept[o.GetSha256()] != nil {
@@ -64,6 +71,9 @@ func (c *centre) Have(_ context.Context, req *pb.HaveRequest) (*pb.HaveResponse,
 			s = &pb.ObjectState{State: pb.ObjectState_STATE_PARTIAL, HeldBytes: int64(n)}
 		}
 		res.States = append(res.States, s)
+	}
+	if c.restores || c.refuses {
+		res.Encodings = []pb.Encoding{pb.Encoding_ENCODING_COMPACT_1}
 	}
 	return res, nil
 }
@@ -82,6 +92,30 @@ func (c *centre) FinishStudy(_ context.Context, req *pb.FinishStudyRequest) (*pb
 type incoming struct {
 	begin *pb.UploadBegin
 	data  []byte
+	held  int64  // of data, from before
+	box   []byte // a container, as far as it came
+}
+
+func (in *incoming) take(b []byte) {
+	if in.begin.GetEncoding() == pb.Encoding_ENCODING_COMPACT_1 {
+		in.box = append(in.box, b...)
+	} else {
+		in.data = append(in.data, b...)
+	}
+}
+
+// restore adds what the container gives, as far as it came.
+func (in *incoming) restore() error {
+	if in.box == nil {
+		return nil
+	}
+	r, err := compact.NewReader(bytes.NewReader(in.box)).Skip(in.held)
+	if err != nil {
+		return err
+	}
+	got, err := io.ReadAll(r)
+	in.data = append(in.data, got...)
+	return err
 }
 
 func (c *centre) Upload(stream pb.UploadService_UploadServer) error {
@@ -107,6 +141,7 @@ func (c *centre) Upload(stream pb.UploadService_UploadServer) error {
 			if f.Begin.GetResume() {
 				c.mu.Lock()
 				in.data = bytes.Clone(c.partial[f.Begin.GetSha256()])
+				in.held = int64(len(in.data))
 				c.mu.Unlock()
 				start := &pb.UploadResponse_Start{Start: &pb.UploadStart{Offset: int64(len(in.data))}}
 				if err := stream.Send(&pb.UploadResponse{Handle: h, Outcome: start}); err != nil {
@@ -114,7 +149,7 @@ func (c *centre) Upload(stream pb.UploadService_UploadServer) error {
 				}
 			}
 		case *pb.UploadRequest_Data:
-			open[h].data = append(open[h].data, f.Data...)
+			open[h].take(f.Data)
 			c.mu.Lock()
 			c.received += int64(len(f.Data))
 			c.mu.Unlock()
@@ -134,6 +169,7 @@ func (c *centre) Upload(stream pb.UploadService_UploadServer) error {
 func (c *centre) hold(in *incoming) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	_ = in.restore() // as far as it goes
 	if sum := in.begin.GetSha256(); in.begin.GetResume() && len(in.data) > len(c.partial[sum]) {
 		c.partial[sum] = in.data
 	}
@@ -142,6 +178,13 @@ func (c *centre) hold(in *incoming) {
 func (c *centre) keep(h uint32, in *incoming) *pb.UploadResponse {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if in.box != nil {
+		c.packed++
+	}
+	if err := in.restore(); err != nil || in.box != nil && !c.restores {
+		f := &pb.UploadFailure{Code: int32(codes.InvalidArgument), Reason: "no container that can be restored"}
+		return &pb.UploadResponse{Handle: h, Outcome: &pb.UploadResponse_Failure{Failure: f}}
+	}
 	raw := sha256.Sum256(in.data)
 	sum := hex.EncodeToString(raw[:])
 	if c.answer != nil {

@@ -41,6 +41,7 @@ type run struct {
 	queue    []*Object // to be sent
 	over     []*Study  // all objects settled: to be finished
 	digests  map[Digest]*Object
+	bold     int // objects that may still be queued unasked
 	ignored  []Finding
 	nIgnored map[string]int
 	lost     []Finding
@@ -55,6 +56,10 @@ func newRun(s *Sender, cancel context.CancelCauseFunc) *run {
 	r.patience = patience{last: s.cfg.Now(), limit: s.cfg.Timeout, now: s.cfg.Now}
 	r.meter.startedAt = s.cfg.Now()
 	r.gauge.mode, r.gauge.lanes = s.cfg.Compress, len(s.conns)
+	r.gauge.recalled(s.line)
+	if s.line.Slow && s.line.Restores {
+		r.bold = len(s.conns)
+	}
 	r.total.StartedAt = r.meter.startedAt
 	return r
 }
@@ -128,6 +133,9 @@ func (r *run) digest(ctx context.Context, o *Object) {
 		if err := r.journal.note(o); err != nil {
 			r.cfg.OnRetry(err) // hashed again next time
 		}
+	}
+	if r.boldly(o) {
+		return
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -97,6 +97,7 @@ func or[T comparable](v *T, usual T) {
 type Sender struct {
 	cfg     Config
 	journal *journal
+	line    memory
 	control *grpc.ClientConn   // questions, so that they do not wait behind pixels
 	conns   []*grpc.ClientConn // one for each stream
 
@@ -115,7 +116,7 @@ func New(c Config) (*Sender, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Sender{cfg: c, journal: j}
+	s := &Sender{cfg: c, journal: j, line: recall(c.StateDir, c.To)}
 	for range c.Streams + 1 {
 		conn, err := dial(c, func(why error) { s.distrust.Store(&why) })
 		if err != nil {
@@ -159,5 +160,8 @@ func (s *Sender) Send(ctx context.Context, paths ...string) (Summary, error) {
 	}
 	r.transfer(ctx)
 	r.leave() // studies that were cut off get a receipt too
+	if err := r.gauge.remember(s.cfg.StateDir, s.line); err != nil {
+		s.cfg.OnRetry(err)
+	}
 	return r.summary(), context.Cause(ctx)
 }

@@ -46,6 +46,9 @@ func (s *Server) routes() []route {
 		{pattern: "POST /api/v1/imaging/instances", rule: rule{kind: "imaging", act: "write"}, handle: s.putInstance},
 		{pattern: "GET /api/v1/imaging/instances/{id}/file", rule: rule{kind: "imaging", act: "read"}, handle: s.getInstanceFile},
 		{pattern: "GET /api/v1/imaging/studies/{id}/file", rule: rule{kind: "imaging", act: "read"}, handle: s.getStudyFile},
+		{pattern: "GET /api/v1/imaging/studies/{id}/export", rule: rule{kind: "imaging", act: "read"}, handle: s.getStudyExport},
+		{pattern: "POST /api/v1/imaging/studies:export", rule: rule{kind: "imaging", act: "read"}, handle: s.postExport},
+		{pattern: "POST /api/v1/imaging/studies/{id}/teaching", rule: rule{kind: "imaging", act: "teach"}, handle: s.postTeaching},
 		{pattern: "GET /api/v1/imaging/quarantine/{id}/file", rule: rule{kind: "imaging", act: "resolve"}, handle: s.getQuarantineFile},
 	}
 	for _, r := range s.dicomweb.Routes() {

@@ -45,6 +45,12 @@ var rpcRules = map[string]rule{
 	pb.ImagingService_GetInstanceMetadata_FullMethodName: {kind: "imaging", act: "read"},
 	pb.ImagingService_FetchInstance_FullMethodName:       {kind: "imaging", act: "read", ends: true},
 	pb.ImagingService_FetchStudy_FullMethodName:          {kind: "imaging", act: "read", ends: true},
+	pb.ImagingService_ListImagingChanges_FullMethodName:  {kind: "imaging", act: "read", limit: changesLimit},
+	pb.ImagingService_WatchImagingChanges_FullMethodName: {kind: "imaging", act: "read"},
+	pb.ImagingService_CorrectStudy_FullMethodName:        {kind: "imaging", act: "correct", limit: correctLimit},
+	pb.ImagingService_UndoCorrection_FullMethodName:      {kind: "imaging", act: "correct", limit: correctLimit},
+	pb.ImagingService_ListCorrections_FullMethodName:     {kind: "imaging", act: "correct"},
+	pb.ImagingService_ListStudyReaders_FullMethodName:    {kind: "imaging", act: "correct"},
 	pb.ImagingService_ListQuarantine_FullMethodName:      {kind: "imaging", act: "resolve"},
 	pb.ImagingService_ResolveQuarantine_FullMethodName:   {kind: "imaging", act: "resolve"},
 

@@ -47,6 +47,10 @@ func fillTenant(t *testing.T, h *house) ids {
 	must(t, s.CloseSend())
 	sent := s.answers(3)
 	stored := sent[1].GetStored()
+	corrected, err := h.Imaging.Correct(t.Context(), imagingScope(storetest.Suwu), imaging.CorrectionRequest{
+		Study: record.ExamID(stored.GetStudyId()), Reason: "测试更正", Assign: &imaging.Assignment{LocalNumber: "P10", Name: "Ceshi^Shi"},
+	})
+	must(t, err)
 	done, err := pb.NewUploadServiceClient(h.conn).FinishStudy(ctx, &pb.FinishStudyRequest{StudyInstanceUid: stored.GetStudyInstanceUid(), ExpectedInstances: 2})
 	must(t, err)
 	series, err := pb.NewImagingServiceClient(h.conn).ListSeries(ctx, &pb.ListSeriesRequest{StudyId: stored.GetStudyId()})
@@ -110,7 +114,8 @@ func fillTenant(t *testing.T, h *house) ids {
 	must(t, err)
 	return ids{
 		"transfer_id": string(forwarded[0].ID), "route_id": string(route.ID),
-		"mark_id": string(mark.ID), "study_id": stored.GetStudyId(), "instance_id": stored.GetInstanceId(), "series_id": series.GetSeries()[0].GetSeriesId(),
+		"correction_id": string(corrected.ID),
+		"mark_id":       string(mark.ID), "study_id": stored.GetStudyId(), "instance_id": stored.GetInstanceId(), "series_id": series.GetSeries()[0].GetSeriesId(),
 		"quarantine_id": sent[3].GetFailure().GetQuarantineId(), "case_id": done.GetCaseId(), "report_id": rep.GetReportId(),
 		"critical_value_id": crit.GetCriticalValueId(), "patient_id": reg.GetPatient().GetPatientId(), "other_id": reg.GetPatient().GetPatientId(),
 		"encounter_id": enc.GetEncounterId(), "check_id": check.GetCheckId(), "result_id": done.GetCaseId(), "order_id": "o1",

@@ -113,6 +113,9 @@ func (k *Keys) Seal(plain []byte, about string) string {
 	return k.id + "." + base64.RawStdEncoding.EncodeToString(k.seal.Seal(nil, nil, plain, []byte(about)))
 }
 
+// Keys are the keys that the database was opened with, nil without.
+func (db *DB) Keys() *Keys { return db.keys }
+
 // Open is the inverse of Seal.
 func (k *Keys) Open(sealed, about string) ([]byte, error) {
 	id, text, ok := strings.Cut(sealed, ".")

@@ -86,6 +86,7 @@ func start(t *testing.T) trial {
 func TestAgainstTheServer(t *testing.T) {
 	tr := start(t)
 	t.Run("a cut line loses nothing and doubles nothing", tr.cutLine)
+	t.Run("a cut line loses nothing of what is shrunk", tr.cutShrunk)
 	t.Run("a killed sender continues", tr.killed)
 	t.Run("hostile files do not keep good ones back", tr.hostile)
 	t.Run("a wrong key says so at once", tr.wrongKey)
@@ -113,18 +114,40 @@ func (tr trial) cutLine(t *testing.T) {
 	}
 }
 
+func (tr trial) cutShrunk(t *testing.T) {
+	dir := t.TempDir()
+	ct := writeStudy(t, filepath.Join(dir, "ct"), phantom.Spec{Kind: phantom.CTChest, Seed: 81, Count: 60, Rows: 256, Columns: 256})
+	us := writeStudy(t, filepath.Join(dir, "us"), phantom.Spec{Kind: phantom.USHeart, Seed: 82, Count: 40, Gray: true})
+	line := newLine(t, tr.grpc, 0, 300_000, 1_500_000)
+
+	out, code := tr.send(t, line.addr, dir, "--compress=jpeg-ls")
+	if code != 0 || !strings.Contains(out, "spared by shrinking") {
+		t.Fatalf("code %d\n%s", code, out)
+	}
+	if line.cuts.Load() < 4 {
+		t.Errorf("the line was cut %d times only", line.cuts.Load())
+	}
+	tr.wants(t, phantom.Spec{Kind: phantom.CTChest, Seed: 81}, ct)
+	tr.wants(t, phantom.Spec{Kind: phantom.USHeart, Seed: 82}, us)
+
+	out, code = tr.send(t, tr.grpc, dir)
+	if code != 0 || !strings.Contains(out, "there before 61") || !strings.Contains(out, "0 B over the line") {
+		t.Errorf("second run: code %d\n%s", code, out)
+	}
+}
+
 func (tr trial) killed(t *testing.T) {
 	dir := t.TempDir()
 	files := writeStudy(t, dir, phantom.Spec{Kind: phantom.CTChest, Seed: 73, Count: 150, Rows: 256, Columns: 256}) // 20 MB
 	line := newLine(t, tr.grpc, 4<<20, 0, 0)
 	state := t.TempDir()
-	args := []string{"send", dir, "--to", line.addr, "--insecure", "--state", state, "--lang", "en"}
+	args := []string{"send", dir, "--compress=jpeg-ls", "--to", line.addr, "--insecure", "--state", state, "--lang", "en"}
 	first := exec.Command(tr.bin, args...)
 	first.Env = append(os.Environ(), "LIANZHEN_EDGE_KEY="+tr.key)
 	if err := first.Start(); err != nil {
 		t.Fatal(err)
 	}
-	for line.passed.Load() < 6<<20 {
+	for line.passed.Load() < 3<<20 { // of the 8 MB that it shrinks to
 		time.Sleep(5 * time.Millisecond)
 	}
 	if err := first.Process.Kill(); err != nil {
@@ -140,7 +163,7 @@ func (tr trial) killed(t *testing.T) {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	tr.wants(t, phantom.Spec{Kind: phantom.CTChest, Seed: 73}, files)
-	if again := line.passed.Load() - before; again > 17<<20 {
+	if again := line.passed.Load() - before; again > 7<<20 {
 		t.Errorf("the second run sent %d bytes after %d of the first", again, before)
 	}
 }

@@ -98,6 +98,7 @@ func TestExitCodes(t *testing.T) {
 		{"wrong address", []string{"serve", "--data", data, "--http", "nowhere"}, exitUsage},
 		{"verify", []string{"admin", "verify-audit", "--data", data}, exitOK},
 		{"fsck", []string{"admin", "fsck", "--data", data}, exitOK},
+		{"compact", []string{"admin", "compact", "--dry-run", "--data", data}, exitOK},
 		{"policy show", []string{"admin", "policy", "show", "--data", data}, exitOK},
 		{"user list", []string{"admin", "user", "list", "--data", data}, exitOK},
 		{"key for nobody", []string{"admin", "key", "create", "x", "--institution", "nobody", "--scope", "imaging:read", "--data", data}, exitFailed},

@@ -14,7 +14,7 @@ const (
 	multipartWindow = 128 << 10
 	maxPartHeader   = 16 << 10
 	maxPreamble     = 64 << 10
-	maxBoundary     = 70 // RFC 2046 §5.1.1
+	maxBoundary     = 200 // RFC 2046 §5.1.1 says 70, Orthanc sends 73
 )
 
 var (

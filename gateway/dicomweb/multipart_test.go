@@ -99,7 +99,7 @@ func TestPartsAreReadAsTheyWereWritten(t *testing.T) {
 }
 
 func TestBoundariesAreBounded(t *testing.T) {
-	for _, b := range []string{"", strings.Repeat("b", 71), "a\r\nb", "Ä"} {
+	for _, b := range []string{"", strings.Repeat("b", maxBoundary+1), "a\r\nb", "Ä"} {
 		if _, err := newParts(strings.NewReader(""), b, make([]byte, multipartWindow)); err != errBoundary {
 			t.Errorf("%q: %v", b, err)
 		}

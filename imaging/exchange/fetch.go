@@ -117,7 +117,6 @@ type retrieval struct {
 	patient record.Personal
 	refs    []imaging.Reference // all instances as the device lists them; none: it does not
 	told    int                 // how many there are when it does not
-	entered map[dicom.UID]bool  // those that are in the transfer's rows
 }
 
 // list asks for the instances of the study, series by series (PS3.4 C.6.2.1). Devices that do not say the SOP class, or
@@ -262,9 +261,14 @@ func (v *retrieval) count(ctx context.Context) error {
 		if err := v.t.putObjects(ctx, tx, from, ids, "received"); err != nil {
 			return err
 		}
-		now := record.Micros(tx.Now())
-		_, err := tx.Exec(ctx, `UPDATE transfers SET sent = $2, moved_at = CASE WHEN sent < $2 THEN $3 ELSE moved_at END,
-			total = CASE WHEN total < $2 THEN $2 ELSE total END, changed_at = $3 WHERE id = $1`, string(v.t.ID), from+len(ids), now)
+		now, sent := record.Micros(tx.Now()), from+len(ids)
+		if sent > v.t.Sent { // more than at the end of the try before
+			if _, err := tx.Exec(ctx, `UPDATE transfers SET moved_at = $2, tries = 0 WHERE id = $1`, string(v.t.ID), now); err != nil {
+				return err
+			}
+		}
+		_, err := tx.Exec(ctx, `UPDATE transfers SET sent = $2, total = CASE WHEN total < $2 THEN $2 ELSE total END, changed_at = $3 WHERE id = $1`,
+			string(v.t.ID), sent, now)
 		return err
 	})
 }

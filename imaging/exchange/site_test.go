@@ -269,7 +269,7 @@ func daemon(t testing.TB, address, name string, args ...string) {
 	t.Helper()
 	cmd := exec.Command(tool(t, name), args...)
 	var out bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &out, &out
+	cmd.Stdout, cmd.Stderr, cmd.WaitDelay = &out, &out, time.Second // forked children may hold the pipe
 	must(t, cmd.Start())
 	t.Cleanup(func() {
 		_ = cmd.Process.Kill()

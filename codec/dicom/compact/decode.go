@@ -2,7 +2,11 @@
 
 package compact
 
-import "github.com/lianzhen/lianzhen/codec/jpegls"
+import (
+	"slices"
+
+	"github.com/lianzhen/lianzhen/codec/jpegls"
+)
 
 // decoder restores pieces; it keeps its room for the next.
 type decoder struct{ samples []byte }
@@ -38,7 +42,7 @@ func (d *decoder) decode(dst, head, coded []byte, at int64) ([]byte, error) {
 
 func unzip(dst, coded []byte, h pieceHead, at int64) ([]byte, error) {
 	was := len(dst)
-	dst = append(dst, make([]byte, h.original)...)
+	dst = slices.Grow(dst, h.original)[:was+h.original]
 	_, z := zippers()
 	got, err := z.DecodeAll(coded, dst[was:was:len(dst)])
 	if err != nil || len(got) != h.original {
@@ -78,7 +82,7 @@ func (d *decoder) pixels(dst, coded []byte, h pieceHead, at int64) ([]byte, erro
 		}
 		return dst, nil
 	}
-	dst = append(dst, make([]byte, h.original)...)
+	dst = slices.Grow(dst, h.original)[:was+h.original]
 	raised(dst[was:], d.samples, h.base, by)
 	if h.flags&flagBig != 0 {
 		turned(dst[was:])

@@ -59,7 +59,7 @@ func (x Index) Find(offset, length int64) (s Span, err error) {
 // NewRangeReader restores length bytes of the object from the pieces of a Span that r gives. Each piece's CRC is checked,
 // the object's SHA-256 is not.
 func NewRangeReader(r io.Reader, s Span, length int64) io.Reader {
-	in := &Reader{r: r, ranged: true, began: true, head: Head{Size: s.Skip + length + MaxPiece}}
+	in := &Reader{r: r, rooms: roomsPool.Get().(*rooms), ranged: true, began: true, head: Head{Size: s.Skip + length + MaxPiece}}
 	return io.LimitReader(&skipping{in, s.Skip}, length)
 }
 

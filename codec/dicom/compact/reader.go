@@ -8,6 +8,7 @@ import (
 	"errors"
 	"hash"
 	"io"
+	"sync"
 )
 
 // Reader restores an object. It reads the container strictly in order and holds one piece. At the end it has compared
@@ -16,21 +17,39 @@ import (
 type Reader struct {
 	r      io.Reader
 	onStep func(Step)
-	dec    decoder
+	*rooms
 	head   Head
 	began  bool
 	ranged bool  // pieces only, without head, end and digest
 	at     int64 // in the container
 	next   int64 // in the object
 	digest hash.Hash
-	coded  []byte
-	piece  []byte // restored
-	left   []byte // of it
+	left   []byte // of the piece that was restored
 	err    error
 }
 
 // NewReader restores what r gives.
-func NewReader(r io.Reader) *Reader { return &Reader{r: r, digest: sha256.New()} }
+func NewReader(r io.Reader) *Reader {
+	return &Reader{r: r, rooms: roomsPool.Get().(*rooms), digest: sha256.New()}
+}
+
+// rooms are what a reader holds of a piece; they serve the next reader when one has come to its end.
+type rooms struct {
+	dec   decoder
+	coded []byte
+	piece []byte // restored
+}
+
+var roomsPool = sync.Pool{New: func() any { return new(rooms) }}
+
+// stop notes why nothing more comes.
+func (r *Reader) stop(err error) {
+	r.err = err
+	if err != nil && r.rooms != nil {
+		roomsPool.Put(r.rooms)
+		r.rooms, r.left = nil, nil
+	}
+}
 
 // OnStep calls f after each piece that was restored, in order.
 func (r *Reader) OnStep(f func(Step)) { r.onStep = f }
@@ -65,7 +84,7 @@ func (r *Reader) Read(b []byte) (int, error) {
 	}
 	for len(r.left) == 0 {
 		if r.err == nil {
-			r.err = r.restore()
+			r.stop(r.restore())
 		}
 		if r.err != nil {
 			return 0, r.err
@@ -95,9 +114,11 @@ func (r *Reader) restore() error {
 	if err := r.full(r.coded); err != nil {
 		return err
 	}
-	if r.piece, err = r.dec.decode(r.piece[:0], head, r.coded, at); err != nil {
+	restored, err := r.dec.decode(r.piece[:0], head, r.coded, at)
+	if err != nil {
 		return err
 	}
+	r.piece = restored
 	r.left = r.piece
 	r.next += int64(len(r.piece))
 	if !r.ranged {
