@@ -37,11 +37,32 @@ func (x *Exchange) Destination(ctx context.Context, aeTitle string) (Device, err
 	return d, nil
 }
 
+// destinationFor is Destination for objects of institutions: Precondition where the device might not read them itself. A
+// device that is neither the caller's nor may read any of it, is as if it were not there.
+func (x *Exchange) destinationFor(ctx context.Context, s record.Scope, aeTitle string, of ...record.InstitutionID) (Device, error) {
+	d, err := x.opt.Device(ctx, aeTitle)
+	if err != nil {
+		return Device{}, err
+	}
+	for _, i := range of {
+		switch {
+		case d.Read.Reaches(i):
+		case s.Reaches(d.Institution):
+			return Device{}, record.Errorf(record.Precondition, "device %s may not read what institution %s keeps", d.AETitle, i)
+		default:
+			return Device{}, errNoDevice
+		}
+	}
+	return x.Destination(ctx, aeTitle)
+}
+
+var errNoDevice = record.Errorf(record.NotFound, "no active device has this AE title")
+
 // inside finds a device of an institution that the scope reaches; others are as if they were not there.
 func (x *Exchange) inside(ctx context.Context, s record.Scope, aeTitle string) (Device, error) {
 	d, err := x.opt.Device(ctx, aeTitle)
 	if err == nil && !s.Reaches(d.Institution) {
-		err = record.Errorf(record.NotFound, "no active device has this AE title")
+		err = errNoDevice
 	}
 	return d, err
 }

@@ -29,7 +29,6 @@ import (
 
 	"github.com/lianzhen/lianzhen/codec/dicom/dimse"
 	"github.com/lianzhen/lianzhen/imaging"
-	"github.com/lianzhen/lianzhen/record"
 	"github.com/lianzhen/lianzhen/store"
 )
 
@@ -72,7 +71,7 @@ func (o Options) filled() Options {
 	}
 	if o.Device == nil {
 		o.Device = func(context.Context, string) (Device, error) {
-			return Device{}, record.Errorf(record.NotFound, "no active device has this AE title")
+			return Device{}, errNoDevice
 		}
 	}
 	if o.Log == nil {

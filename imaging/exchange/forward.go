@@ -36,20 +36,17 @@ func (x *Exchange) Forward(ctx context.Context, s record.Scope, r ForwardRequest
 	if err != nil {
 		return nil, err
 	}
-	d, err := x.Destination(ctx, r.To)
-	if err != nil {
-		return nil, err
-	}
 	var order []record.InstitutionID
 	parts := map[record.InstitutionID][]imaging.Located{}
 	for _, o := range objects {
-		if !d.Read.Reaches(o.Institution) {
-			return nil, record.Errorf(record.Precondition, "device %s may not read what institution %s keeps", d.AETitle, o.Institution)
-		}
 		if parts[o.Institution] == nil {
 			order = append(order, o.Institution)
 		}
 		parts[o.Institution] = append(parts[o.Institution], o)
+	}
+	d, err := x.destinationFor(ctx, s, r.To, order...)
+	if err != nil {
+		return nil, err
 	}
 	var out []Transfer
 	err = x.db.Tx(ctx, func(tx *store.Tx) error {

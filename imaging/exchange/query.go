@@ -52,7 +52,7 @@ type PeerQuery struct {
 
 // PeerStudy is a study that a device has.
 type PeerStudy struct {
-	Study               dicom.UID
+	Study             dicom.UID
 	PatientNumber     record.Personal
 	PatientName       record.Personal
 	BirthDate, Sex    string // as DICOM writes them

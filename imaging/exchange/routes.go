@@ -52,12 +52,9 @@ func (x *Exchange) CreateRoute(ctx context.Context, s record.Scope, r Route) (Ro
 	if r.Modality != "" && (!record.ValidID(r.Modality) || len(r.Modality) > 16) {
 		return Route{}, record.Errorf(record.Invalid, "route: modality is not valid")
 	}
-	d, err := x.Destination(ctx, r.AETitle)
+	d, err := x.destinationFor(ctx, s, r.AETitle, r.Institution)
 	if err != nil {
 		return Route{}, err
-	}
-	if !d.Read.Reaches(r.Institution) {
-		return Route{}, record.Errorf(record.Precondition, "device %s may not read what institution %s keeps", d.AETitle, r.Institution)
 	}
 	err = x.db.Tx(ctx, func(tx *store.Tx) error {
 		tx.As(s)

@@ -61,9 +61,9 @@ type Transfer struct {
 	ChangedAt time.Time
 	EndedAt   time.Time // zero: not yet
 
-	transaction  dicom.UID
-	by           asker
-	request      string
+	transaction dicom.UID
+	by          asker
+	request     string
 	movedAt     time.Time
 	owner       string
 }
@@ -80,7 +80,9 @@ type asker struct {
 
 func askerOf(s record.Scope) asker { return asker{s.Actor, s.Purpose, s.Rule} }
 
-func (a asker) scope() record.Scope { return record.Scope{Actor: a.Actor, Purpose: a.Purpose, Rule: a.Rule} }
+func (a asker) scope() record.Scope {
+	return record.Scope{Actor: a.Actor, Purpose: a.Purpose, Rule: a.Rule}
+}
 
 // priorityRanks are the order in which transfers begin, and how it is kept.
 var priorityRanks = []record.Priority{record.Stat, record.Urgent, record.Routine}
