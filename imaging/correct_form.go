@@ -278,13 +278,17 @@ func (c *Centre) openForm(ctx context.Context, i Instance, offset, length int64)
 
 // formed makes of an object what the rules say, and knows of it what it knew of the object that came.
 func (c *Centre) formed(a *arrival, w whereabouts, o *dicom.Object, open opener) (*arrival, error) {
-	d := o.Header.Clone()
-	for _, r := range w.applied {
-		r.apply(d)
+	all, err := rewrite(o, w.corrected(o), a.size, open)
+	if err != nil && !errors.Is(err, errForm) { // some objects must be known to their end: their coding is not what they say
+		if o, err = scanAll(open, a.size, c.opt.Limits); err == nil {
+			all, err = rewrite(o, w.corrected(o), a.size, open)
+		}
 	}
-	all, err := rewrite(o, d, a.size, open)
-	if err != nil {
+	switch {
+	case record.KindOf(err) == record.Unavailable:
 		return nil, err
+	case err != nil:
+		return nil, record.Wrap(record.Precondition, err, "an object of the study cannot be written again")
 	}
 	sum := sha256.New()
 	body := &piecesReader{open: open, left: slices.Clone(all)}
@@ -304,6 +308,24 @@ func (c *Centre) formed(a *arrival, w whereabouts, o *dicom.Object, open opener)
 	b.form = &form{chain: w.chain(), pieces: all, size: all.size(), sha256: hex.EncodeToString(sum.Sum(nil))}
 	b.meta, err = metadata(out)
 	return &b, err
+}
+
+// corrected gives the attributes of an object as the rules make them.
+func (w *whereabouts) corrected(o *dicom.Object) *dicom.DataSet {
+	d := o.Header.Clone()
+	for _, r := range w.applied {
+		r.apply(d)
+	}
+	return d
+}
+
+func scanAll(open opener, size int64, lim dicom.Limits) (*dicom.Object, error) {
+	r, err := open(0, size)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = r.Close() }()
+	return dicom.Scan(r, dicom.Options{Limits: lim})
 }
 
 func derivedUID(from string) dicom.UID {

@@ -125,12 +125,7 @@ func (c *Centre) prepareOne(ctx context.Context, place site, m *member, rules []
 
 // original reads frames and metadata of an object that is given out as it is stored.
 func (c *Centre) original(a *arrival, open opener) error {
-	r, err := open(0, a.size)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = r.Close() }()
-	o, err := dicom.Scan(r, dicom.Options{Limits: c.opt.Limits})
+	o, err := scanAll(open, a.size, c.opt.Limits)
 	if err != nil {
 		return err
 	}
@@ -144,10 +139,7 @@ func (c *Centre) asApplied(a *arrival, w whereabouts, o *dicom.Object) error {
 	if len(w.applied) == 0 {
 		return nil
 	}
-	d := o.Header.Clone()
-	for _, r := range w.applied {
-		r.apply(d)
-	}
+	d := w.corrected(o)
 	h := *o.Header
 	h.DataSet = *d
 	h.StudyUID, h.SeriesUID = d.UID(dicom.StudyInstanceUID), d.UID(dicom.SeriesInstanceUID)

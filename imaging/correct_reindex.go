@@ -144,3 +144,28 @@ func (c *Centre) remakeStudy(ctx context.Context, i record.InstitutionID, id rec
 		return r.remake(ctx, id)
 	})
 }
+
+// fsckCorrections checks that the document of every correction, and of what undid it, is beside the objects.
+func (c *Centre) fsckCorrections(ctx context.Context, out *Fsck) error {
+	type kept struct{ id, key, undo string }
+	rows, err := store.List(ctx, c.db, `SELECT id, blob_key, undo_key FROM corrections ORDER BY id`, nil, func(k *kept) []any {
+		return []any{&k.id, &k.key, &k.undo}
+	})
+	if err != nil {
+		return err
+	}
+	for _, k := range rows {
+		for _, key := range []string{k.key, k.undo} {
+			if key == "" {
+				continue
+			}
+			switch _, err := c.blobs.Stat(ctx, key); {
+			case record.KindOf(err) == record.NotFound:
+				out.MissingBytes = append(out.MissingBytes, k.id+" "+key)
+			case err != nil:
+				return fmt.Errorf("check %s: %w", key, err)
+			}
+		}
+	}
+	return nil
+}

@@ -45,6 +45,9 @@ func (c *Centre) Fsck(ctx context.Context, opt FsckOptions) (Fsck, error) {
 	if err := c.fsckRows(ctx, opt, &out); err != nil {
 		return out, err
 	}
+	if err := c.fsckCorrections(ctx, &out); err != nil {
+		return out, err
+	}
 	return out, c.fsckBlobs(ctx, opt, &out)
 }
 

@@ -58,6 +58,9 @@ func (a *asking) filter() (studyFilter, error) {
 	}
 	series := k.Strs(dicom.SeriesInstanceUID)
 	studies := k.Strs(dicom.StudyInstanceUID)
+	if max(len(objects), len(k.Strs(dicom.SOPInstanceUID)))+len(series)+len(studies)+len(f.Modalities) > maxListed {
+		return f, errListed
+	}
 	number, accession := k.Str(dicom.PatientID), k.Str(dicom.AccessionNumber)
 	f.narrow = some(studies) || some(series) || len(objects) > 0 || leads(number) || leads(accession)
 	f.more = func(b *sqlText) {
@@ -136,8 +139,10 @@ func (a *asking) nameQuery() nameQuery {
 	return parseName(best)
 }
 
-// maxObjectKeys bounds the ids that SOP Instance UIDs may become.
-const maxObjectKeys = 20_000
+// maxListed bounds the values of all lists in one query, and the ids that SOP Instance UIDs may become: SQLite takes 32 766.
+const maxListed = 20_000
+
+var errListed = record.Errorf(record.Invalid, "lists of more than %d values in one query: ask for less at once", maxListed)
 
 // objects gives the ids of the instances asked for by UID: an id is a digest of institution and UID, so that no index of
 // UIDs is needed.
@@ -150,7 +155,7 @@ func (a *asking) objects() ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	if len(places)*len(uids) > maxObjectKeys {
+	if len(places)*len(uids) > maxListed {
 		return nil, record.Errorf(record.Invalid, "too many SOP Instance UIDs in one query: name their study")
 	}
 	var ids []string

@@ -190,4 +190,3 @@ func (t *Teaching) finish(z *zip.Writer) error {
 
 // LeftOut are the numbers of the objects that were left out, by series and number from 1, once all is written.
 func (t *Teaching) LeftOut() []int { return t.left }
-

@@ -8,7 +8,6 @@ import (
 	"slices"
 
 	"github.com/lianzhen/lianzhen/codec/dicom"
-	"github.com/lianzhen/lianzhen/codec/dicom/dimse"
 	"github.com/lianzhen/lianzhen/imaging"
 	"github.com/lianzhen/lianzhen/record"
 	"github.com/lianzhen/lianzhen/store"
@@ -271,53 +270,4 @@ func (v *retrieval) count(ctx context.Context) error {
 			string(v.t.ID), sent, now)
 		return err
 	})
-}
-
-// storageContexts are what is proposed for C-GET: the device as SCU of storage, with each transfer syntax in a context of
-// its own as far as there is room, so that it sends objects as it keeps them.
-func storageContexts(refs []imaging.Reference, get dicom.UID) []dimse.Proposal {
-	out := []dimse.Proposal{{AbstractSyntax: get, TransferSyntaxes: plain}}
-	classes := classesOf(refs)
-	apart := len(classes)*(len(compressed)+1) < maxContexts
-	for _, c := range classes {
-		roles := &dimse.Roles{SCP: true}
-		out = append(out, dimse.Proposal{AbstractSyntax: c, TransferSyntaxes: plain, Roles: roles})
-		switch {
-		case apart:
-			for _, ts := range compressed {
-				out = append(out, dimse.Proposal{AbstractSyntax: c, TransferSyntaxes: []dicom.UID{ts}, Roles: roles})
-			}
-		case 2*len(classes) < maxContexts:
-			out = append(out, dimse.Proposal{AbstractSyntax: c, TransferSyntaxes: compressed, Roles: roles})
-		}
-	}
-	return out[:min(len(out), maxContexts)]
-}
-
-func classesOf(refs []imaging.Reference) []dicom.UID {
-	if len(refs) == 0 {
-		return dimse.StorageClasses
-	}
-	var out []dicom.UID
-	for _, r := range refs {
-		if !slices.Contains(out, r.SOPClass) {
-			out = append(out, r.SOPClass)
-		}
-	}
-	return out
-}
-
-// compressed are the transfer syntaxes that archives keep, besides the plain ones.
-var compressed = []dicom.UID{
-	dicom.JPEGLossless, dicom.JPEGLSLossless, dicom.JPEG2000, dicom.RLELossless, dicom.JPEGBaseline, dicom.DeflatedLE, dicom.ExplicitBE,
-	"1.2.840.10008.1.2.4.91",  // JPEG 2000
-	"1.2.840.10008.1.2.4.81",  // JPEG-LS near-lossless
-	"1.2.840.10008.1.2.4.57",  // JPEG lossless, process 14
-	"1.2.840.10008.1.2.4.51",  // JPEG extended
-	"1.2.840.10008.1.2.4.201", // HTJ2K lossless
-	"1.2.840.10008.1.2.4.202", // HTJ2K lossless RPCL
-	"1.2.840.10008.1.2.4.203", // HTJ2K
-	"1.2.840.10008.1.2.4.100", // MPEG-2
-	"1.2.840.10008.1.2.4.102", // MPEG-4 AVC
-	"1.2.840.10008.1.2.4.103", // MPEG-4 AVC, BD
 }

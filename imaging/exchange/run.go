@@ -195,6 +195,11 @@ func (r *run) give(ctx context.Context, tx *store.Tx, t *Transfer, why string) e
 	if _, err := tx.Exec(ctx, `UPDATE transfers SET failed = failed + $2, sent = sent - $3 WHERE id = $1`, string(t.ID), n, sent); err != nil {
 		return err
 	}
+	if t.Kind == Fetches { // its objects are rows once they are here
+		if _, err := tx.Exec(ctx, `UPDATE transfers SET failed = total - sent WHERE id = $1 AND total > sent`, string(t.ID)); err != nil {
+			return err
+		}
+	}
 	t.State, t.Reason = Failed, why
 	return r.x.end(ctx, tx, *t)
 }

@@ -77,12 +77,11 @@ func (l Layout) Pixels() int64 { return l.to - l.from }
 
 // Floor is the last cut at or before offset: where a container for a broken transfer begins.
 func (l Layout) Floor(at int64) int64 {
-	at = min(max(at, 0), l.Size)
-	start, _, _ := l.cut(min(at, l.Size-1))
-	if at == l.Size {
-		return at
+	if at <= 0 || at >= l.Size {
+		return min(max(at, 0), l.Size)
 	}
-	return max(start, 0)
+	start, _, _ := l.cut(at)
+	return start
 }
 
 // cut gives the piece that holds the byte at, and whether it is a strip of pixels.
