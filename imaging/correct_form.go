@@ -112,8 +112,16 @@ func rewrite(o *dicom.Object, d *dicom.DataSet, size int64, open opener) (pieces
 		}
 		return &at{g: g, offset: off, length: n, open: open}, nil
 	}
-	_, err := (&dicom.Copy{Object: o, Open: ranged, DataSet: d}).WriteTo(g)
+	_, err := (&dicom.Copy{Object: o, Open: ranged, DataSet: d, Charset: charsetOf(o)}).WriteTo(g)
 	return g.all, err
+}
+
+// charsetOf is the character set that the object's readers know to read, if it is one that is written.
+func charsetOf(o *dicom.Object) string {
+	if sets := o.Header.Strs(dicom.SpecificCharacterSet); len(sets) == 1 {
+		return sets[0]
+	}
+	return ""
 }
 
 func (p pieces) size() int64 {

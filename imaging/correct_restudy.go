@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/lianzhen/lianzhen/reading"
 	"github.com/lianzhen/lianzhen/record"
 	"github.com/lianzhen/lianzhen/store"
 )
@@ -232,11 +233,13 @@ func (r *restudy) tellRoom(ctx context.Context, id record.ExamID) error {
 	if state.Open == 1 && state.Case == "" {
 		return nil // nobody was told of it yet
 	}
-	e, _, _, _, err := closedExam(ctx, r.tx, id)
+	e, info, _, _, err := closedExam(ctx, r.tx, id)
 	if err != nil {
 		return err
 	}
-	opened, taken, err := r.c.room.Correct(ctx, r.tx, r.scope, e, r.spoilt(id), r.ch.doc.Reason)
+	opened, taken, err := r.c.room.Correct(ctx, r.tx, r.scope, reading.Correction{
+		Exam: e, ClinicalInfo: info, Spoilt: r.spoilt(id), Reason: r.ch.doc.Reason,
+	})
 	if err != nil {
 		return err
 	}

@@ -310,6 +310,30 @@ func TestAWrongPatientIsCorrectedEverywhereAndUndoneExactly(t *testing.T) {
 	})
 }
 
+func TestWhatCameUnderTheRightNumberStandsInTheWayOfUndoing(t *testing.T) {
+	storetest.EachDB(t, func(t *testing.T, db *store.DB) {
+		l := newLab(t, db, storetest.Dir(t))
+		id := l.accept(t, l.tech, study(phantom.CTChest, 1, 6, wang)[0]).Study
+		got := l.correct(t, CorrectionRequest{Study: id, Assign: &li})
+		// The technician corrects the console too: what comes under the right number belongs to the study, and stands in the way
+		// of undoing.
+		lihua := phantom.Patient{Name: "Li^Hua=李^华", ID: "P002", BirthDate: "19750506", Sex: "F"}
+		sentRight := l.accept(t, l.tech, study(phantom.CTChest, 1, 6, lihua)[5])
+		if sentRight.Study != id {
+			t.Fatalf("%+v", sentRight)
+		}
+		if _, err := l.Undo(t.Context(), admin, got.ID, because, true); record.KindOf(err) != record.Precondition {
+			t.Fatal(err)
+		}
+		l.reindexed(t)
+		moved := l.correct(t, CorrectionRequest{Study: id, Split: &Splitting{Instances: []InstanceID{sentRight.Instance}}})
+		if _, err := l.Undo(t.Context(), admin, got.ID, because, true); record.KindOf(err) != record.Precondition {
+			t.Fatal(err)
+		}
+		l.undo(t, moved.ID)
+	})
+}
+
 func TestCorrectionsAreUndoneWithoutATrace(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, db *store.DB, blobs store.Blobs) {
 		l := newLab(t, db, blobs)

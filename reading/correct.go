@@ -11,38 +11,47 @@ import (
 	"github.com/lianzhen/lianzhen/store"
 )
 
+// Correction is what was corrected of an exam: its facts as they are now.
+type Correction struct {
+	Exam         record.Exam
+	ClinicalInfo string
+	Spoilt       bool // a report may speak of images that are not this exam's any more
+	Reason       string
+}
+
 // Correct tells the case of an exam that its patient or its images were corrected; centres call it inside their transaction.
-// A standing report is taken back when the patient is another, or when spoilt says that it may speak of images that are not
-// this exam's: nobody is shown the report of another person, and nothing is recognised from it. The case comes back to the
-// default worklist and goes on for the right patient. It reports whether a report was taken back.
-func (r *Room) Correct(ctx context.Context, tx *store.Tx, s record.Scope, e record.Exam, spoilt bool, reason string) (record.CaseID, bool, error) {
-	if err := checkExam(&e); err != nil {
+// A standing report is taken back when the patient is another, or when it is spoilt: nobody is shown the report of another
+// person, and nothing is recognised from it. The case comes back to the default worklist and goes on for the right patient. It
+// reports whether a report was taken back.
+func (r *Room) Correct(ctx context.Context, tx *store.Tx, s record.Scope, d Correction) (record.CaseID, bool, error) {
+	if err := checkExam(&d.Exam); err != nil {
 		return "", false, err
 	}
 	for range casTries {
-		id, taken, err := r.correct(ctx, tx, s, e, spoilt, reason)
+		id, taken, err := r.correct(ctx, tx, s, d)
 		if !errors.Is(err, errLost) {
 			return id, taken, err
 		}
 	}
-	return "", false, record.Errorf(record.Unavailable, "the case of exam %s is being changed; try again", e.ID)
+	return "", false, record.Errorf(record.Unavailable, "the case of exam %s is being changed; try again", d.Exam.ID)
 }
 
-func (r *Room) correct(ctx context.Context, tx *store.Tx, s record.Scope, e record.Exam, spoilt bool, reason string) (record.CaseID, bool, error) {
+func (r *Room) correct(ctx context.Context, tx *store.Tx, s record.Scope, d Correction) (record.CaseID, bool, error) {
+	e := d.Exam
 	old, found, err := r.caseOf(ctx, tx, e.ID)
 	if err != nil {
 		return "", false, err
 	}
 	if !found {
-		id, err := r.Open(ctx, tx, e, "")
+		id, err := r.Open(ctx, tx, e, d.ClinicalInfo)
 		return id, false, err
 	}
 	c := old
 	moved := old.Exam.Patient != e.Patient
 	taken := false
 	act := "case.updated"
-	if (moved || spoilt) && c.Report != "" && !c.withdrawn {
-		if err := r.takeBack(ctx, tx, s, &old, reason); err != nil {
+	if (moved || d.Spoilt) && c.Report != "" && !c.withdrawn {
+		if err := r.takeBack(ctx, tx, s, &old, d.Reason); err != nil {
 			return "", false, err
 		}
 		taken, act = true, "case.withdrawn"
@@ -52,7 +61,7 @@ func (r *Room) correct(ctx context.Context, tx *store.Tx, s record.Scope, e reco
 	if c.gone() {
 		c.State, c.rest = Waiting, Waiting
 	}
-	r.follow(&c, e, "", tx)
+	r.follow(&c, e, d.ClinicalInfo, tx)
 	c.Exam.Patient, c.Exam.Grade, c.Exam.Accession = e.Patient, e.Grade, e.Accession
 	if c.Report != "" || c.State == Submitted {
 		c.Additions = true
@@ -69,7 +78,7 @@ func (r *Room) correct(ctx context.Context, tx *store.Tx, s record.Scope, e reco
 		return c.ID, false, nil
 	}
 	c.Version++
-	return c.ID, taken, r.keep(ctx, tx, s, &old, &c, corrected(s, tx, act, reason))
+	return c.ID, taken, r.keep(ctx, tx, s, &old, &c, corrected(s, tx, act, d.Reason))
 }
 
 // Dismiss ends the case of an exam that is there no more, because its images are part of another. A standing report is taken

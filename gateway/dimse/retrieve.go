@@ -95,10 +95,9 @@ func (d *Door) asked(ctx context.Context, c *call) ([]imaging.Located, error) {
 		if err != nil && record.KindOf(err) != record.NotFound {
 			return nil, err
 		}
-		out = append(out, found...)
-	}
-	if len(out) > maxSubOperations {
-		return nil, record.Errorf(record.Unavailable, "more than %d objects in one request", maxSubOperations)
+		if out = append(out, found...); len(out) > maxSubOperations {
+			return nil, record.Errorf(record.Unavailable, "more than %d objects in one request", maxSubOperations)
+		}
 	}
 	return out, uniqueKey(level, keys)
 }
@@ -118,17 +117,18 @@ func uniqueKey(l imaging.Level, keys *dicom.DataSet) error {
 	return nil
 }
 
-// uidsOf lists the UIDs of the level, each below those that are named above it.
+// uidsOf lists the UIDs of the level, each once and below those that are named above it.
 func uidsOf(level imaging.Level, keys *dicom.DataSet) []imaging.UIDs {
 	var out []imaging.UIDs
 	above := imaging.UIDs{Study: keys.UID(dicom.StudyInstanceUID)}
 	if level == imaging.ImageLevel {
 		above.Series = keys.UID(dicom.SeriesInstanceUID)
 	}
+	seen := map[string]bool{}
 	for _, v := range keys.Strs(uniqueKeys[level]) {
 		u := above
 		switch uid := dicom.UID(v); {
-		case !uid.Valid():
+		case !uid.Valid() || seen[v]:
 			continue
 		case level == imaging.StudyLevel:
 			u.Study = uid
@@ -137,6 +137,7 @@ func uidsOf(level imaging.Level, keys *dicom.DataSet) []imaging.UIDs {
 		default:
 			u.SOP = uid
 		}
+		seen[v] = true
 		out = append(out, u)
 	}
 	return out
