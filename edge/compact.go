@@ -29,7 +29,7 @@ const (
 const (
 	compressFrom = 64 << 10 // bytes of an object below which it stays as it is
 
-	slowTrip   = 20 * time.Millisecond // a centre that takes as long to answer is not in the same house
+	slowTrip   = 60 * time.Millisecond // a centre that takes as long to answer is not in the same house, however busy it is
 	fastLine   = 24 << 20              // bytes a second, beyond which shrinking takes longer than sending
 	waitsMuch  = 0.3                   // part of the sending time that goes by waiting for the line
 	waitsLess  = 0.1

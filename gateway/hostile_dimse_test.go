@@ -67,7 +67,7 @@ func heapWithin(t testing.TB, most int64, abuse func()) {
 	<-over
 	grown := int64(peak) - int64(before)
 	t.Logf("the heap grew by %.1f MiB", float64(grown)/(1<<20))
-	if grown > most {
+	if grown > most && !testing.Short() { // the race detector, which goes with -short, has garbage of its own
 		t.Errorf("that is more than %d MiB", most>>20)
 	}
 }
@@ -359,14 +359,16 @@ func TestHostileIdentifiers(t *testing.T) {
 	}
 	for name, keys := range hostileKeys(studyUIDOf(t, objects[0])) {
 		t.Run(name, func(t *testing.T) {
+			if testing.Short() && strings.HasPrefix(name, "100 000") {
+				t.Skip("takes a minute under the race detector")
+			}
 			identifier := keys()
 			heapDuring(t, func() {
 				for _, class := range []dicom.UID{ul.StudyRootFind, ul.ModalityWorklistFind, ul.StudyRootGet, ul.StudyRootMove} {
 					q := h.associate("SUWU_CT", class)
 					st, n := finalOf(t, q, class, identifier)
-					t.Logf("%s: %v, %d answers", class, st, n)
 					if st == ul.ProcessingFailure {
-						t.Errorf("%s: that is taken for our own fault", class)
+						t.Errorf("%s: %v after %d answers: that is taken for our own fault", class, st, n)
 					}
 					_ = q.Release(t.Context())
 				}
@@ -374,8 +376,8 @@ func TestHostileIdentifiers(t *testing.T) {
 			h.alive(t)
 		})
 	}
-	if strings.Contains(h.log.String(), "panic") {
-		t.Error("a handler panicked")
+	if said := h.log.String(); strings.Contains(said, "level=ERROR") {
+		t.Errorf("something is taken for our own fault: %.500s", said[strings.Index(said, "level=ERROR"):])
 	}
 }
 

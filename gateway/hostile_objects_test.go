@@ -74,8 +74,12 @@ const textReport = "1.2.840.10008.5.1.4.1.1.88.11"
 
 func hostileObjects(t testing.TB) []hostileObject {
 	long := strings.Repeat("1.2345678", 7) + "90" // 65 characters
-	bomb := append(identity(textReport, "1.2.7.14", "1.2.7.12", "1.2.7.13"), 0x11, 0, 0x10, 0, 'O', 'B', 0, 0, 0, 0, 0, 16)
-	bomb = append(bomb, make([]byte, 256<<20)...)
+	bomb := append(identity(textReport, "1.2.7.14", "1.2.7.12", "1.2.7.13"), 0x11, 0, 0x10, 0, 'O', 'B', 0, 0, 0, 0, 0, 16) // 256 MiB
+	size := 256 << 20
+	if testing.Short() {
+		size = 32 << 20
+	}
+	bomb = append(bomb, make([]byte, size)...)
 	gbk := []byte("\xcd\xf5^\xd0\xa1\xc3\xf7 ") // 王^小明
 	sound := func(sop string) []byte { return identity(textReport, sop, "1.2.7.1", "1.2.7.2") }
 	return []hostileObject{

@@ -28,10 +28,13 @@ import (
 // name, and are removed at the next start.
 type Dir struct {
 	root *os.Root
+	temp *os.Root // of tempFolder
+	bin  *os.File // the same by its handle
 	path string
 
 	mu    sync.Mutex
 	known map[string]bool // folders that are made and flushed
+	lent  folders
 }
 
 const (
@@ -56,14 +59,25 @@ func NewDir(root string) (*Dir, error) {
 	if err := d.root.MkdirAll(tempFolder, 0o700); err != nil {
 		return nil, errors.Join(fmt.Errorf("blobs: %w", diskFault(err)), r.Close())
 	}
+	if d.temp, err = r.OpenRoot(tempFolder); err != nil {
+		return nil, errors.Join(fmt.Errorf("blobs: %w", diskFault(err)), r.Close())
+	}
+	if d.bin, err = d.temp.Open("."); err != nil {
+		return nil, errors.Join(fmt.Errorf("blobs: %w", diskFault(err)), d.temp.Close(), r.Close())
+	}
 	if _, err := d.Sweep(time.Hour); err != nil { // another process may be writing: only what is old
-		return nil, errors.Join(err, r.Close())
+		return nil, errors.Join(err, d.Close())
 	}
 	return d, syncPath(filepath.Dir(abs))
 }
 
 // Close lets the folder go.
-func (d *Dir) Close() error { return d.root.Close() }
+func (d *Dir) Close() error {
+	d.lent.mu.Lock()
+	defer d.lent.mu.Unlock()
+	d.lent.forget()
+	return errors.Join(d.bin.Close(), d.temp.Close(), d.root.Close())
+}
 
 // Sweep removes temporary files that nobody has written to for the given time, and says how many.
 func (d *Dir) Sweep(olderThan time.Duration) (int, error) {
@@ -113,43 +127,55 @@ func (d *Dir) Put(ctx context.Context, key string, r io.Reader, size int64) (Blo
 	return d.place(ctx, temp, key, n, hex.EncodeToString(sum.Sum(nil)))
 }
 
-// putPack writes a pack under its name at once, whose key is new and nobody's before its rows are committed: what a crash
-// leaves half written is a leftover as any other. The file and its name go to the disk at the same time.
+// putPack is Put for a pack, whose key is new. It is moved to its name whole, and then the file and its name go to the disk
+// at the same time: what a power cut leaves between the two is a leftover that no row names.
 func (d *Dir) putPack(key string, b *bundle) (BlobInfo, error) {
-	err := d.writePack(key, b)
-	if err != nil {
+	if err := d.writePack(key, b); err != nil {
 		return BlobInfo{}, fmt.Errorf("put %s: %w", key, diskFault(err))
 	}
 	return BlobInfo{Key: key, Size: b.size, ModifiedAt: time.Now().UTC()}, nil
 }
 
 func (d *Dir) writePack(key string, b *bundle) error {
-	folder := path.Dir(key)
-	if err := d.folder(folder); err != nil {
-		return err
-	}
-	f, err := d.root.OpenFile(key, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if errors.Is(err, fs.ErrNotExist) { // somebody removed the folder that we knew
-		d.mu.Lock()
-		clear(d.known)
-		d.mu.Unlock()
-		if err = d.folder(folder); err == nil {
-			f, err = d.root.OpenFile(key, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-		}
-	}
+	temp, folder, name := record.NewID(time.Now()), path.Dir(key), path.Base(key)
+	f, err := d.temp.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return err
 	}
-	_, err = b.WriteTo(f)
-	if err == nil {
-		named := make(chan error, 1)
-		go func() { named <- d.syncDir(folder) }()
-		err = errors.Join(f.Sync(), <-named)
+	defer func() { _ = f.Close() }()
+	var in *openFolder
+	if _, err = b.WriteTo(f); err == nil {
+		in, err = d.moved(temp, folder, name)
 	}
-	if err = errors.Join(err, f.Close()); err != nil {
+	if err != nil {
+		return errors.Join(err, d.temp.Remove(temp))
+	}
+	defer d.lent.back(in)
+	named := make(chan error, 1)
+	go func() { named <- syncFolder(in.file) }()
+	if err := errors.Join(f.Sync(), <-named); err != nil {
 		_ = d.root.Remove(key)
+		return err
 	}
-	return err
+	return f.Close()
+}
+
+// moved gives a temporary file its name in a folder.
+func (d *Dir) moved(temp, folder, name string) (*openFolder, error) {
+	for again := false; ; again = true {
+		in, err := d.into(folder)
+		if err != nil {
+			return nil, err
+		}
+		if err = d.move(temp, in, name); err == nil {
+			return in, nil
+		}
+		d.lent.back(in)
+		if again || !errors.Is(err, fs.ErrNotExist) {
+			return nil, err
+		}
+		d.forgot(folder)
+	}
 }
 
 func tempName() string { return tempFolder + "/" + record.NewID(time.Now()) }

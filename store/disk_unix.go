@@ -9,6 +9,8 @@ import (
 	"os"
 	"syscall"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/lianzhen/lianzhen/record"
 )
 
@@ -40,6 +42,11 @@ func diskFault(err error) error {
 }
 
 func notFolder(err error) bool { return errors.Is(err, syscall.ENOTDIR) }
+
+// move gives a temporary file its name in an open folder.
+func (d *Dir) move(temp string, in *openFolder, name string) error {
+	return unix.Renameat(int(d.bin.Fd()), temp, int(in.file.Fd()), name)
+}
 
 func syncFolder(f *os.File) error { return f.Sync() }
 

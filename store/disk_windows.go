@@ -35,6 +35,11 @@ func notFolder(err error) bool {
 	return errors.Is(err, errorDirectory) || errors.Is(err, syscall.ERROR_PATH_NOT_FOUND)
 }
 
+// move gives a temporary file its name in a folder. Windows renames no open file: it is a link, and the old name is swept.
+func (d *Dir) move(temp string, in *openFolder, name string) error {
+	return d.root.Link(tempFolder+"/"+temp, in.name+"/"+name)
+}
+
 func syncFolder(*os.File) error { return nil }
 
 func syncPath(string) error { return nil }

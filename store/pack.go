@@ -79,9 +79,9 @@ type Packer[T any] struct {
 type group[T any] struct {
 	name    string
 	next    *pack[T] // collects; nil when nothing does
-	writing int // packs that are being put
-	out     int // objects not yet answered
-	level   int // as many were out at once lately: so many senders wait for an answer before they send the next
+	writing int      // packs that are being put and committed
+	out     int      // objects not yet answered
+	level   int      // as many were out at once lately: so many senders wait for an answer before they send the next
 }
 
 type pack[T any] struct {
@@ -240,11 +240,9 @@ func (p *Packer[T]) write(k *pack[T]) {
 func (p *Packer[T]) run(k *pack[T]) {
 	defer p.open.Done()
 	p.slots <- struct{}{}
-	items, err := p.put(k)
+	errs := p.keep(k)
 	<-p.slots
-	p.wrote(k.group) // the next pack is put while this one is committed
-	errs := p.keep(items, err, len(k.entries))
-	p.answered(k.group, len(k.entries))
+	p.wrote(k.group, len(k.entries))
 	for i := range k.entries {
 		var err error
 		if errs != nil {
@@ -254,41 +252,31 @@ func (p *Packer[T]) run(k *pack[T]) {
 	}
 }
 
-func (p *Packer[T]) answered(g *group[T], n int) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	g.out -= n
-}
-
-func (p *Packer[T]) wrote(g *group[T]) {
+func (p *Packer[T]) wrote(g *group[T], n int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	g.writing--
+	g.out -= n
 	if g.next != nil {
 		p.check(g.next, time.Now())
 	}
 }
 
-// put writes the tar.
-func (p *Packer[T]) put(k *pack[T]) ([]Packed[T], error) {
+// keep writes the tar and commits it; one error per entry, or nil.
+func (p *Packer[T]) keep(k *pack[T]) []error {
 	key := p.opt.NewKey(k.group.name)
 	b, items, err := bundled(key, k.entries)
 	if err == nil {
 		_, err = p.blobs.Put(p.ctx, key, b, b.size)
 	}
-	return items, err
-}
-
-// keep commits a tar that was put; one error per entry, or nil.
-func (p *Packer[T]) keep(items []Packed[T], err error, n int) []error {
 	if err == nil {
 		errs := p.commit(p.ctx, items)
-		if errs == nil || len(errs) == n {
+		if errs == nil || len(errs) == len(items) {
 			return errs
 		}
-		err = fmt.Errorf("commit of a pack answered %d errors for %d items", len(errs), n)
+		err = fmt.Errorf("commit of a pack answered %d errors for %d items", len(errs), len(items))
 	}
-	errs := make([]error, n)
+	errs := make([]error, len(k.entries))
 	for i := range errs {
 		errs[i] = err
 	}

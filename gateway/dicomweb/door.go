@@ -36,13 +36,14 @@ type Door struct {
 	worklist *worklist.Worklist
 	opt      Options
 	work     work
+	long     work // places of requests that store much metadata
 	pictures *pictures
 	channels channels
 }
 
 // New makes the door.
 func New(c *imaging.Centre, w *worklist.Worklist, opt Options) *Door {
-	return &Door{centre: c, worklist: w, opt: opt, work: newWork(), pictures: newPictures()}
+	return &Door{centre: c, worklist: w, opt: opt, work: newWork(), long: make(work, longAtOnce), pictures: newPictures()}
 }
 
 // Route is one address with what its caller must be permitted to do.

@@ -18,6 +18,9 @@ import (
 const (
 	maxMetadata = 64 << 20 // bytes of metadata in one request
 	maxElements = 1_000_000
+
+	longMetadata = 1 << 20 // beyond this, requests wait for one another: read, metadata take several times their length
+	longAtOnce   = 2
 )
 
 var (
@@ -34,6 +37,7 @@ type drafts struct {
 	wanted   map[string][]*want
 	waiting  []*draft
 	metaLeft int64
+	long     bool // the request has one of the places for much metadata
 }
 
 // draft is one object.
@@ -68,7 +72,7 @@ func newDrafts(in *inbound) *drafts {
 
 // metadata reads a part with one or, in JSON, many objects.
 func (d *drafts) metadata(part *bodyPart, media string) error {
-	text := &io.LimitedReader{R: part, N: d.metaLeft + 1}
+	text := &lengthening{LimitedReader: io.LimitedReader{R: part, N: d.metaLeft + 1}, of: d}
 	lim := dicom.Limits{HeaderBytes: maxMetadata, ValueBytes: maxMetadata, Elements: maxElements}
 	var all []*dicom.DataSet
 	var err error
@@ -85,9 +89,12 @@ func (d *drafts) metadata(part *bodyPart, media string) error {
 	d.metaLeft = text.N - 1
 	if err != nil || d.metaLeft < 0 {
 		d.metaLeft = max(d.metaLeft, 0)
-		if part.err != nil && part.err != io.EOF {
+		switch {
+		case part.err != nil && part.err != io.EOF:
 			err = brokenRequest(part.err) // it is not the metadata that are wrong
-		} else {
+		case d.ctx.Err() != nil:
+			return d.ctx.Err()
+		default:
 			err = errMetadata
 		}
 		d.done(d.begin(), outcome{err: err})
@@ -99,6 +106,23 @@ func (d *drafts) metadata(part *bodyPart, media string) error {
 		}
 	}
 	return nil
+}
+
+// lengthening reads metadata, and waits for a place once they are long.
+type lengthening struct {
+	io.LimitedReader
+	of *drafts
+}
+
+// Read implements io.Reader.
+func (l *lengthening) Read(b []byte) (int, error) {
+	if d := l.of; !d.long && maxMetadata-l.N >= longMetadata {
+		if err := d.Door.long.enter(d.ctx); err != nil {
+			return 0, err
+		}
+		d.long = true
+	}
+	return l.LimitedReader.Read(b)
 }
 
 // add notes what an object waits for.
@@ -273,6 +297,9 @@ func (d *drafts) close() {
 		d.fail(dr, errNoBulk)
 	}
 	d.working.Wait()
+	if d.long {
+		d.Door.long.leave()
+	}
 }
 
 // syntaxOf is the transfer syntax of pixels in a part: what the part says, what the metadata say, what the bytes show, or
