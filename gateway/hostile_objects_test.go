@@ -73,7 +73,7 @@ func deflated(t testing.TB, data []byte) []byte {
 const textReport = "1.2.840.10008.5.1.4.1.1.88.11"
 
 func hostileObjects(t testing.TB) []hostileObject {
-	long := strings.Repeat("1.2345678", 7) + "90" // 65 characters
+	long := strings.Repeat("1.2345678", 7) + "90"                                                                           // 65 characters
 	bomb := append(identity(textReport, "1.2.7.14", "1.2.7.12", "1.2.7.13"), 0x11, 0, 0x10, 0, 'O', 'B', 0, 0, 0, 0, 0, 16) // 256 MiB
 	size := 256 << 20
 	if testing.Short() {
