@@ -145,7 +145,7 @@ func (c *Centre) studySQL(s record.Scope, q studyFilter, columns string) (string
 		for i, m := range q.Modalities {
 			marks[i] = b.arg(strings.ToUpper(m))
 		}
-		b.and("EXISTS (SELECT 1 FROM study_modalities x WHERE x.study_id = st.id AND x.modality IN (" + strings.Join(marks, ",") + "))")
+		b.and("EXISTS (SELECT 1 FROM study_modalities x WHERE x.study_id = st.id AND x.study_date = st.study_date AND x.modality IN (" + strings.Join(marks, ",") + "))")
 	}
 	if q.Description != "" {
 		esc := strings.NewReplacer(`\`, `\\`, "%", `\%`, "_", `\_`).Replace(q.Description)

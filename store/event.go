@@ -47,7 +47,7 @@ func (tx *Tx) flush(ctx context.Context) (int64, error) {
 	var last int64
 	var hash string
 	const take = `UPDATE event_head SET seq = seq + $1 WHERE one = 1 RETURNING seq, hash`
-	if err := tx.tx.QueryRowContext(ctx, take, n).Scan(&last, &hash); err != nil {
+	if err := tx.QueryRow(ctx, take, n).Scan(&last, &hash); err != nil {
 		return 0, fmt.Errorf("take event numbers: %w", err)
 	}
 	for begin := 0; begin < len(tx.events); begin += eventRows {
@@ -57,7 +57,7 @@ func (tx *Tx) flush(ctx context.Context) (int64, error) {
 			return 0, fmt.Errorf("write events: %w", err)
 		}
 	}
-	_, err := tx.tx.ExecContext(ctx, `UPDATE event_head SET hash = $1 WHERE one = 1`, hash)
+	_, err := tx.Exec(ctx, `UPDATE event_head SET hash = $1 WHERE one = 1`, hash)
 	return last, err
 }
 
@@ -74,7 +74,7 @@ func (tx *Tx) append(ctx context.Context, seq int64, hash string, events []recor
 		}
 		args = append(append(args, l.values()...), hash)
 	}
-	_, err := tx.tx.ExecContext(ctx, insertEvents(len(events)), args...)
+	_, err := tx.Exec(ctx, insertEvents(len(events)), args...)
 	return hash, err
 }
 
