@@ -55,10 +55,16 @@ type Centre struct {
 func New(db *store.DB, blobs store.Blobs, spool *store.Spool, room *reading.Room, opt Options) *Centre {
 	c := &Centre{db: db, blobs: blobs, spool: spool, room: room, opt: opt.withDefaults(), reads: newReadNotes(db), metadata: newMetadataCache()}
 	c.opt.Pack.NewKey, c.opt.Pack.More = c.packKey, c.arriving.some
+	if _, local := blobs.(*store.Dir); local { // an S3 server takes too long to keep a transaction open
+		c.opt.Pack.Early = earlyCommit
+	}
 	c.commits.db = db
 	c.packer = store.NewPacker(blobs, c.opt.Pack, c.commitPack)
 	return c
 }
+
+// earlyCommit is the size of packs whose index is written while their bytes go to the disk.
+const earlyCommit = 2 << 20
 
 // Close waits for the objects under way.
 func (c *Centre) Close(ctx context.Context) error { return c.packer.Close(ctx) }

@@ -38,6 +38,9 @@ func (c *Centre) commitOnce(ctx context.Context, items []packed) ([]error, error
 	led := slices.Clone(items) // what was led by rules is another arrival; the first is kept for another try
 	errs := make([]error, len(items))
 	if len(rules) > 0 {
+		if err := items[0].Durable(); err != nil { // they are read again
+			return nil, err
+		}
 		for i := range led {
 			led[i].Item, errs[i] = c.lead(ctx, items[i], rules)
 		}
@@ -45,7 +48,10 @@ func (c *Centre) commitOnce(ctx context.Context, items []packed) ([]error, error
 	refused := slices.Clone(errs)
 	err = c.commits.tx(ctx, string(items[0].Item.study), func(tx *store.Tx) error {
 		copy(errs, refused)
-		return c.indexAll(ctx, tx, place, mark, led, errs)
+		if err := c.indexAll(ctx, tx, place, mark, led, errs); err != nil {
+			return err
+		}
+		return items[0].Durable() // bytes first: nothing is committed before
 	})
 	if err != nil {
 		return nil, err

@@ -9,6 +9,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 	"sync"
 	"time"
 
@@ -22,6 +23,17 @@ type Packed[T any] struct {
 	Item           T
 	Key            string
 	Offset, Length int64
+
+	durable func() error
+}
+
+// Durable waits until the blob is durable and tells whether it is. With PackOptions.Early a commit that has not asked must
+// not end.
+func (p Packed[T]) Durable() error {
+	if p.durable == nil {
+		return nil
+	}
+	return p.durable()
 }
 
 // PackOptions bound the packs.
@@ -33,6 +45,10 @@ type PackOptions struct {
 	InFlight int64         // bytes of all objects not yet done; default 128 MiB. Beyond it Add and Go wait
 	Writers  int           // packs written at the same time; default 4
 	NewKey   func(group string) string
+
+	// Early is the size up to which a pack's commit begins while the pack is still being written; it must ask
+	// Packed.Durable before it ends. 0: every commit begins when its pack is durable.
+	Early int
 
 	// More tells whether other objects are on their way, which a pack should wait for; nil: it is not known, so they may be.
 	More func() bool
@@ -267,20 +283,41 @@ func (p *Packer[T]) keep(k *pack[T]) []error {
 	key := p.opt.NewKey(k.group.name)
 	b, items, err := bundled(key, k.entries)
 	if err == nil {
-		_, err = p.blobs.Put(p.ctx, key, b, b.size)
+		err = p.put(b, key, items)
 	}
+	var errs []error
 	if err == nil {
-		errs := p.commit(p.ctx, items)
-		if errs == nil || len(errs) == len(items) {
-			return errs
-		}
+		errs = p.commit(p.ctx, items)
+		err = items[0].Durable()
+	}
+	if err == nil && errs != nil && len(errs) != len(items) {
 		err = fmt.Errorf("commit of a pack answered %d errors for %d items", len(errs), len(items))
 	}
-	errs := make([]error, len(k.entries))
-	for i := range errs {
-		errs[i] = err
+	if err == nil {
+		return errs
 	}
-	return errs
+	return slices.Repeat([]error{err}, len(k.entries))
+}
+
+// put writes a pack, or begins to when the commit may begin too.
+func (p *Packer[T]) put(b *bundle, key string, items []Packed[T]) error {
+	put := func() error {
+		_, err := p.blobs.Put(p.ctx, key, b, b.size)
+		return err
+	}
+	if b.size > int64(p.opt.Early) {
+		return put()
+	}
+	var err error
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		err = put()
+	}()
+	for i := range items {
+		items[i].durable = func() error { <-done; return err }
+	}
+	return nil
 }
 
 // Close writes what is collected and waits for it; when ctx ends first, what is under way is broken off and fails.

@@ -356,3 +356,60 @@ func BenchmarkTx(b *testing.B) {
 		b.Run("postgres", func(b *testing.B) { run(b, storetest.Postgres(b)) })
 	}
 }
+
+// early is a commit that begins before its pack is durable and keeps nothing of a pack that is not.
+type early struct {
+	mu   sync.Mutex
+	kept int
+}
+
+func (e *early) commit(_ context.Context, items []store.Packed[string]) []error {
+	errs := make([]error, len(items))
+	err := items[0].Durable()
+	for i := range errs {
+		errs[i] = err
+	}
+	if err == nil {
+		e.mu.Lock()
+		defer e.mu.Unlock()
+		e.kept += len(items)
+	}
+	return errs
+}
+
+// broken is a store whose every other put fails.
+type broken struct {
+	store.Blobs
+	mu sync.Mutex
+	n  int
+}
+
+func (b *broken) Put(ctx context.Context, key string, r io.Reader, size int64) (store.BlobInfo, error) {
+	b.mu.Lock()
+	b.n++
+	fail := b.n%2 == 0
+	b.mu.Unlock()
+	time.Sleep(2 * time.Millisecond) // the commit is there first
+	if fail {
+		return store.BlobInfo{}, record.Errorf(record.Unavailable, "no storage")
+	}
+	return b.Blobs.Put(ctx, key, r, size)
+}
+
+func TestAnEarlyCommitWaitsForItsBytes(t *testing.T) {
+	var e early
+	p := store.NewPacker(&broken{Blobs: storetest.Dir(t)}, store.PackOptions{Early: 1 << 20}, e.commit)
+	stored := 0
+	for i := range 20 {
+		err := p.Add(t.Context(), "620621-imaging/suwu/1.2.3", fmt.Sprintf("%d.dcm", i), noise(500), "x")
+		if err == nil {
+			stored++
+		} else {
+			wantKind(t, err, record.Unavailable)
+		}
+	}
+	must(t, p.Close(t.Context()))
+	if stored != 10 || e.kept != stored {
+		t.Errorf("%d acknowledged, %d kept, of 20", stored, e.kept)
+	}
+}

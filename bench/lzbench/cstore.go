@@ -32,6 +32,7 @@ type file struct {
 	class, object dicom.UID
 	syntax        dicom.UID
 	body          int64
+	data          []byte // of a small one: read before the clock starts, since the client's disk is not what is measured
 }
 
 func (c *cstoreCmd) Run() error {
@@ -69,7 +70,12 @@ func look(name string) (file, error) {
 	if err != nil {
 		return file{}, err
 	}
-	return file{name, o.Header.SOPClassUID, o.Header.SOPInstanceUID, o.TransferSyntax, o.DataSetOffset()}, nil
+	out := file{name: name, class: o.Header.SOPClassUID, object: o.Header.SOPInstanceUID, syntax: o.TransferSyntax, body: o.DataSetOffset()}
+	if info, err := f.Stat(); err == nil && info.Size() < 4<<20 {
+		out.data, err = os.ReadFile(name)
+		return out, err
+	}
+	return out, nil
 }
 
 func (c *cstoreCmd) send(ctx context.Context, share []file) error {
@@ -96,23 +102,17 @@ func (c *cstoreCmd) send(ctx context.Context, share []file) error {
 }
 
 func store(ctx context.Context, a *dimse.Association, f file) error {
-	var data io.Reader
-	in, err := os.Open(f.name)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = in.Close() }()
-	info, err := in.Stat()
-	if err != nil {
-		return err
-	}
-	data = io.NewSectionReader(in, f.body, info.Size()-f.body)
-	if info.Size() < 4<<20 { // read before: the disk is not what is measured
-		b, err := io.ReadAll(data)
+	var data io.Reader = bytes.NewReader(f.data[min(f.body, int64(len(f.data))):])
+	if f.data == nil {
+		in, err := os.Open(f.name)
 		if err != nil {
 			return err
 		}
-		data = bytes.NewReader(b)
+		defer func() { _ = in.Close() }()
+		if _, err := in.Seek(f.body, io.SeekStart); err != nil {
+			return err
+		}
+		data = in
 	}
 	status, err := a.Store(ctx, dimse.Object{SOPClass: f.class, SOPInstance: f.object, TransferSyntax: f.syntax, Data: data})
 	if err == nil && status != dimse.Success {
