@@ -250,6 +250,8 @@ func (c *Centre) keep(ctx context.Context, a *arrival, part *store.Part) error {
 	}
 	group := a.site.group(a.facts.study)
 	if data := part.InMemory(); data != nil {
+		// An object that came whole is kept, whatever becomes of its sender: the part's memory is in use until then.
+		ctx := context.WithoutCancel(ctx)
 		return c.packer.Add(ctx, group, string(a.facts.sop)+".dcm", data, a)
 	}
 	key := group + "/" + record.NewID(c.db.Now()) + ".dcm"
