@@ -177,7 +177,8 @@ func TestHostileObjectsOverSTOW(t *testing.T) {
 		}
 	}
 	parts = append(parts, good[len(objects)])
-	heapDuring(t, func() {
+	// Sixteen of them are in hand at once, and the client is in this process.
+	heapWithin(t, 2*mostHeap, func() {
 		r := h.stowObjects(key, parts...).want(t, http.StatusAccepted)
 		got := map[string]int{}
 		answer := r.storeAnswer(t)
