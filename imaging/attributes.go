@@ -3,8 +3,6 @@
 package imaging
 
 import (
-	"fmt"
-
 	"github.com/lianzhen/lianzhen/codec/dicom"
 )
 
@@ -34,11 +32,7 @@ var seriesTags = tagSet(
 
 func tagSet(keywords ...string) map[dicom.Tag]bool {
 	set := make(map[dicom.Tag]bool, len(keywords))
-	for _, k := range keywords {
-		t, ok := dicom.Keyword(k)
-		if !ok {
-			panic(fmt.Sprintf("imaging: %s is no attribute", k))
-		}
+	for _, t := range dicom.Tags(keywords...) {
 		set[t] = true
 	}
 	return set

@@ -6,7 +6,6 @@ package imaging
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -145,7 +144,7 @@ func checkReason(reason string) error {
 }
 
 // wrongPatient are the attributes that came with the wrong patient (PS3.3 C.7.1.1, C.7.1.4, C.7.2.2).
-var wrongPatient = append(tagList("PatientName", "PatientID", "TypeOfPatientID", "PatientBirthDate", "PatientBirthTime", "PatientSex",
+var wrongPatient = append(dicom.Tags("PatientName", "PatientID", "TypeOfPatientID", "PatientBirthDate", "PatientBirthTime", "PatientSex",
 	"OtherPatientIDs", "OtherPatientIDsSequence", "OtherPatientNames", "PatientAge", "EthnicGroup", "Occupation", "AdditionalPatientHistory",
 	"PatientComments", "ReferencedPatientSequence", "AdmissionID", "AdmittingDiagnosesDescription", "AdmittingDiagnosesCodeSequence",
 	"CurrentPatientLocation"),
@@ -154,23 +153,11 @@ var wrongPatient = append(tagList("PatientName", "PatientID", "TypeOfPatientID",
 	0x00102297, 0x00102298, 0x00102299, 0x00380050, 0x00380500)
 
 // whichStudy are the attributes that all objects of a study have in common (PS3.3 C.7.1.1, C.7.2.1).
-var whichStudy = tagList("PatientName", "PatientID", "IssuerOfPatientID", "IssuerOfPatientIDQualifiersSequence", "TypeOfPatientID",
+var whichStudy = dicom.Tags("PatientName", "PatientID", "IssuerOfPatientID", "IssuerOfPatientIDQualifiersSequence", "TypeOfPatientID",
 	"PatientBirthDate", "PatientBirthTime", "PatientSex", "OtherPatientIDs", "OtherPatientIDsSequence", "OtherPatientNames", "EthnicGroup",
 	"PatientComments", "StudyInstanceUID", "StudyDate", "StudyTime", "StudyID", "AccessionNumber", "IssuerOfAccessionNumberSequence",
 	"ReferringPhysicianName", "ReferringPhysicianIdentificationSequence", "StudyDescription", "ProcedureCodeSequence", "PhysiciansOfRecord",
 	"ReferencedPatientSequence")
-
-func tagList(keywords ...string) []dicom.Tag {
-	out := make([]dicom.Tag, len(keywords))
-	for i, k := range keywords {
-		t, ok := dicom.Keyword(k)
-		if !ok {
-			panic(fmt.Sprintf("imaging: %s is no attribute", k))
-		}
-		out[i] = t
-	}
-	return out
-}
 
 // replace says which attributes are replaced, and by which.
 func (d *correctionDocument) replace(tags []dicom.Tag, by *dicom.DataSet) {

@@ -3,7 +3,6 @@
 package imaging
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"database/sql"
@@ -50,33 +49,15 @@ func (c *Centre) again(ctx context.Context, a *arrival, part *store.Part) (io.Re
 }
 
 func sameDataSet(a io.Reader, sizeA int64, b io.Reader, sizeB int64) (bool, error) {
-	ra, bodyA, err := dataSetOf(a)
+	ra, bodyA, err := dicom.SkipMeta(a)
 	if err != nil {
 		return false, err
 	}
-	rb, bodyB, err := dataSetOf(b)
+	rb, bodyB, err := dicom.SkipMeta(b)
 	if err != nil || sizeA-bodyA != sizeB-bodyB {
 		return false, err
 	}
 	return sameBytes(ra, rb)
-}
-
-// maxMeta is more than any group 2 has.
-const maxMeta = 128 << 10
-
-// dataSetOf reads up to the data set and tells where it begins.
-func dataSetOf(r io.Reader) (io.Reader, int64, error) {
-	in := bufio.NewReaderSize(r, maxMeta)
-	head, err := in.Peek(maxMeta)
-	if err != nil && !errors.Is(err, io.EOF) {
-		return nil, 0, err
-	}
-	n, err := dicom.MetaLength(head)
-	if err != nil {
-		return nil, 0, err
-	}
-	_, err = in.Discard(int(n))
-	return in, n, err
 }
 
 func sameBytes(a, b io.Reader) (bool, error) {

@@ -178,7 +178,7 @@ func (k key) same(want, have string, fuzzy bool) bool {
 	case dicom.IS, dicom.DS:
 		return trimNumber(want) == trimNumber(have)
 	}
-	return like(want, have)
+	return dicom.Wild(want, have)
 }
 
 func trimNumber(s string) string {
@@ -197,10 +197,10 @@ func sameName(want, have string, fuzzy bool) bool {
 	}
 	w, h := nameGroups(want), nameGroups(have)
 	if len(w) == 1 {
-		return slices.ContainsFunc(h, func(g string) bool { return g != "" && like(w[0], g) })
+		return slices.ContainsFunc(h, func(g string) bool { return g != "" && dicom.Wild(w[0], g) })
 	}
 	for i, g := range w {
-		if strings.Trim(g, "*") != "" && (i >= len(h) || !like(g, h[i])) {
+		if strings.Trim(g, "*") != "" && (i >= len(h) || !dicom.Wild(g, h[i])) {
 			return false
 		}
 	}
@@ -265,31 +265,4 @@ func cutRange(vr dicom.VR, s string) (lo, hi string, ranged bool) {
 
 func plainTime(s string) string {
 	return strings.NewReplacer(":", "", " ", "").Replace(s)
-}
-
-// like compares with * for any text and ? for one character; case counts.
-func like(pattern, s string) bool {
-	if !strings.ContainsAny(pattern, "*?") {
-		return pattern == s
-	}
-	p, t := []rune(pattern), []rune(s)
-	i, j, star, mark := 0, 0, -1, 0
-	for j < len(t) {
-		switch {
-		case i < len(p) && (p[i] == '?' || p[i] == t[j]) && p[i] != '*':
-			i, j = i+1, j+1
-		case i < len(p) && p[i] == '*':
-			star, mark = i, j
-			i++
-		case star >= 0:
-			mark++
-			i, j = star+1, mark
-		default:
-			return false
-		}
-	}
-	for i < len(p) && p[i] == '*' {
-		i++
-	}
-	return i == len(p)
 }

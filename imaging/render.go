@@ -56,15 +56,12 @@ func (c *Centre) FetchFrame(ctx context.Context, s record.Scope, id InstanceID, 
 	if err != nil {
 		return Instance{}, nil, err
 	}
-	var table []byte
-	if err := c.db.QueryRow(ctx, `SELECT frames FROM instance_metadata WHERE instance_id = $1`, string(id)).Scan(&table); err != nil {
+	table, err := c.FrameTable(ctx, i)
+	if err != nil {
 		return Instance{}, nil, err
 	}
-	extents, err := frameExtents(table, frame-1)
-	if err != nil || frame < 1 {
-		return Instance{}, nil, record.Errorf(record.Invalid, "the instance has no frame %d that can be told apart", frame)
-	}
-	return i, &extentsReader{ctx: ctx, centre: c, instance: i, left: extents}, nil
+	r, _, err := c.ReadFrame(ctx, i, table, frame)
+	return i, r, err
 }
 
 // extentsReader reads one range after the other.

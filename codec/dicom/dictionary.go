@@ -11,6 +11,19 @@ func (t Tag) Keyword() string {
 	return info.Keyword
 }
 
+// Tags gives the attributes of keywords that stand in the program; one that is none is a mistake in it, and panics.
+func Tags(keywords ...string) []Tag {
+	out := make([]Tag, len(keywords))
+	for i, k := range keywords {
+		t, ok := Keyword(k)
+		if !ok {
+			panic("dicom: " + k + " is no attribute")
+		}
+		out[i] = t
+	}
+	return out
+}
+
 // VR is what the dictionary (PS3.6) gives the attribute; where it allows several, the first. Private and unknown ones are UN.
 func (t Tag) VR() VR { return t.implicitVR(false) }
 

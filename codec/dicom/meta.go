@@ -1,8 +1,10 @@
 package dicom
 
 import (
+	"bufio"
 	"bytes"
 	"errors"
+	"io"
 )
 
 // DataSetOffset is where the data set begins, behind preamble and group 2.
@@ -16,6 +18,24 @@ func FileMeta(m Meta) ([]byte, error) {
 	}
 	e := Encoder{syntax: m.TransferSyntax, class: m.SOPClass, object: m.SOPInstance, source: m.SourceAE}
 	return e.group2(), nil
+}
+
+// maxMeta is more than group 2 may have: Limits.MetaBytes is 64 KiB, and the preamble comes before.
+const maxMeta = 128 << 10
+
+// SkipMeta reads a Part 10 object up to its data set, which the returned reader goes on with, and tells where that begins.
+func SkipMeta(r io.Reader) (dataSet *bufio.Reader, offset int64, err error) {
+	in := bufio.NewReaderSize(r, maxMeta)
+	head, err := in.Peek(maxMeta)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return nil, 0, err
+	}
+	n, err := MetaLength(head)
+	if err != nil {
+		return nil, 0, err
+	}
+	_, err = in.Discard(int(n))
+	return in, n, err
 }
 
 // MetaLength is how many bytes preamble and group 2 take at the beginning of a Part 10 object.

@@ -3,8 +3,6 @@
 package dicomweb
 
 import (
-	"fmt"
-
 	"github.com/lianzhen/lianzhen/codec/dicom"
 	"github.com/lianzhen/lianzhen/imaging"
 )
@@ -16,27 +14,15 @@ const (
 )
 
 var (
-	studyDefaults = tags("StudyDate", "StudyTime", "AccessionNumber", "InstanceAvailability", "ModalitiesInStudy", "ReferringPhysicianName",
+	studyDefaults = dicom.Tags("StudyDate", "StudyTime", "AccessionNumber", "InstanceAvailability", "ModalitiesInStudy", "ReferringPhysicianName",
 		"TimezoneOffsetFromUTC", "RetrieveURL", "PatientName", "PatientID", "IssuerOfPatientID", "PatientBirthDate", "PatientSex",
 		"StudyInstanceUID", "StudyID", "StudyDescription", "NumberOfStudyRelatedSeries", "NumberOfStudyRelatedInstances")
-	seriesDefaults = tags("Modality", "TimezoneOffsetFromUTC", "SeriesDescription", "RetrieveURL", "SeriesInstanceUID", "SeriesNumber",
+	seriesDefaults = dicom.Tags("Modality", "TimezoneOffsetFromUTC", "SeriesDescription", "RetrieveURL", "SeriesInstanceUID", "SeriesNumber",
 		"NumberOfSeriesRelatedInstances", "PerformedProcedureStepStartDate", "PerformedProcedureStepStartTime", "RequestAttributesSequence",
 		"InstanceAvailability", "StudyInstanceUID", "SeriesDate", "SeriesTime", "BodyPartExamined", "Laterality", "Manufacturer")
-	instanceDefaults = tags("SOPClassUID", "SOPInstanceUID", "InstanceAvailability", "TimezoneOffsetFromUTC", "RetrieveURL", "InstanceNumber",
+	instanceDefaults = dicom.Tags("SOPClassUID", "SOPInstanceUID", "InstanceAvailability", "TimezoneOffsetFromUTC", "RetrieveURL", "InstanceNumber",
 		"Rows", "Columns", "BitsAllocated", "NumberOfFrames", "StudyInstanceUID", "SeriesInstanceUID", "AvailableTransferSyntaxUID")
 )
-
-func tags(keywords ...string) []dicom.Tag {
-	out := make([]dicom.Tag, len(keywords))
-	for i, k := range keywords {
-		t, ok := dicom.Keyword(k)
-		if !ok {
-			panic(fmt.Sprintf("dicomweb: %s is no attribute", k))
-		}
-		out[i] = t
-	}
-	return out
-}
 
 // defaults are the attributes for a level. Those of the levels above belong to them where the address does not name the study
 // or series (PS3.18 §10.6.3.3.2, §10.6.3.3.3).

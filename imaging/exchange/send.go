@@ -1,7 +1,6 @@
 package exchange
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -128,20 +127,11 @@ func (x *Exchange) asKept(ctx context.Context, o imaging.Located) (io.ReadCloser
 	return withoutMeta(r)
 }
 
-// maxMeta is more than any group 2 has.
-const maxMeta = 128 << 10
-
 func withoutMeta(r io.ReadCloser) (io.ReadCloser, error) {
-	in := bufio.NewReaderSize(r, maxMeta)
-	head, err := in.Peek(maxMeta)
-	if err != nil && !errors.Is(err, io.EOF) {
-		return nil, errors.Join(err, r.Close())
-	}
-	n, err := dicom.MetaLength(head)
+	in, _, err := dicom.SkipMeta(r)
 	if err != nil {
 		return nil, errors.Join(err, r.Close())
 	}
-	_, _ = in.Discard(int(n)) // was peeked
 	return struct {
 		io.Reader
 		io.Closer

@@ -93,36 +93,11 @@ func (m matcher) value(vr dicom.VR, want, v string) bool {
 	case dicom.UI:
 		return want == v
 	case dicom.AE, dicom.CS, dicom.LO, dicom.LT, dicom.SH, dicom.ST, dicom.UC, dicom.UR, dicom.UT:
-		return wild(want, v)
+		return dicom.Wild(want, v)
 	}
 	a, err1 := strconv.ParseFloat(want, 64)
 	b, err2 := strconv.ParseFloat(v, 64)
 	return want == v || err1 == nil && err2 == nil && a == b
-}
-
-// wild matches a pattern in which * is any text and ? one character.
-func wild(pattern, text string) bool {
-	p, t := []rune(pattern), []rune(text)
-	pi, ti, star, mark := 0, 0, -1, 0
-	for ti < len(t) {
-		switch {
-		case pi < len(p) && p[pi] == '*':
-			star, mark = pi, ti
-			pi++
-		case pi < len(p) && (p[pi] == '?' || p[pi] == t[ti]):
-			pi++
-			ti++
-		case star >= 0:
-			mark++
-			pi, ti = star+1, mark
-		default:
-			return false
-		}
-	}
-	for pi < len(p) && p[pi] == '*' {
-		pi++
-	}
-	return pi == len(p)
 }
 
 // samePerson compares names without regard to case and width. A key in one group is looked for in all groups of the name,
@@ -161,11 +136,11 @@ func foldPerson(s string) string {
 
 // sameGroup compares one component group. Chinese names are written with and without a separator: 王^小明, 王小明.
 func sameGroup(want, group string) bool {
-	if wild(want, group) {
+	if dicom.Wild(want, group) {
 		return true
 	}
 	if !strings.ContainsFunc(want, func(r rune) bool { return unicode.Is(unicode.Han, r) }) {
 		return false
 	}
-	return wild(strings.ReplaceAll(want, "^", ""), strings.ReplaceAll(group, "^", ""))
+	return dicom.Wild(strings.ReplaceAll(want, "^", ""), strings.ReplaceAll(group, "^", ""))
 }

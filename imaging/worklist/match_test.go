@@ -103,7 +103,7 @@ func FuzzKeys(f *testing.F) {
 		}
 		text := regexp.QuoteMeta(key)
 		text = strings.NewReplacer(`\*`, ".*", `\?`, ".").Replace(text)
-		if want := regexp.MustCompile(`^(?s:` + text + `)$`).MatchString(v); wild(key, v) != want {
+		if want := regexp.MustCompile(`^(?s:` + text + `)$`).MatchString(v); dicom.Wild(key, v) != want {
 			t.Fatalf("wild(%q, %q) is not %v", key, v, want)
 		}
 		keys := ds(dicom.PatientName, key, stepStartDate, key, workitemStart, v)
