@@ -74,6 +74,12 @@ func (k *acknowledged) add(t testing.TB, objects ...[]byte) {
 	}
 }
 
+func (k *acknowledged) count() int {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return len(k.objects)
+}
+
 func headerOf(t testing.TB, b []byte) *dicom.Object {
 	o, err := dicom.ScanHeader(bytes.NewReader(b), dicom.Options{})
 	if err != nil {
@@ -235,23 +241,36 @@ func TestNothingAcknowledgedToDevicesIsLostWhenTheServerIsKilledTwentyTimes(t *t
 	key := seedDevices(t, data, "", "CT1", "CT2", "CT3", "CT4")
 	s := serve(t, data)
 	var told acknowledged
+	var mu sync.Mutex
 	var all [][]byte
 	for round := range rounds {
 		if round > 0 {
 			s.start(t)
 		}
+		before := told.count()
+		ctx, stop := context.WithCancel(t.Context())
 		var g sync.WaitGroup
 		for w := range 6 {
-			objects := ctSlices(uint64(1000+round*6+w), 30, 128)
-			all = append(all, objects...)
-			g.Go(func() { sendUntilKilled(t, s, key, w, objects, &told) })
+			g.Go(func() {
+				for batch := 0; ctx.Err() == nil; batch++ { // whatever the machine's speed, the kill falls among them
+					objects := ctSlices(uint64(1000+round*6+w+batch*1_000_000), 30, 128)
+					mu.Lock()
+					all = append(all, objects...)
+					mu.Unlock()
+					sendUntilKilled(t, s, key, w, objects, &told)
+				}
+			})
 		}
-		time.Sleep(time.Duration(50+rand.IntN(300)) * time.Millisecond)
+		for wait := 0; told.count() == before && wait < 3000; wait++ {
+			time.Sleep(10 * time.Millisecond)
+		}
+		time.Sleep(time.Duration(rand.IntN(300)) * time.Millisecond)
 		s.kill()
+		stop()
 		g.Wait()
 	}
 	s.start(t)
-	acked, sent := len(told.objects), len(all)
+	acked, sent := told.count(), len(all)
 	if acked == 0 || acked == sent {
 		t.Errorf("%d of %d objects acknowledged: no kill fell among them", acked, sent)
 	}
