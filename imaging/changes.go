@@ -39,7 +39,7 @@ var changeActs = []string{"study.received", "study.completed", "study.corrected"
 // of the feed change.
 func (c *Centre) Changes(ctx context.Context, s record.Scope, after int64, limit int) ([]Change, int64, error) {
 	s.RelatedAt = ""
-	evs, next, err := c.changeEvents(ctx, s, after, limit)
+	evs, next, err := c.db.EventPage(ctx, store.EventFilter{After: after, Limit: limit, Acts: changeActs, Scope: &s})
 	if err != nil || len(evs) == 0 {
 		return nil, next, err
 	}
@@ -121,31 +121,6 @@ func (c *Centre) WatchChanges(ctx context.Context, s record.Scope, after int64, 
 			return err
 		}
 	}
-}
-
-// changeEvents reads a page of events and the cursor after it. The head is read first: what is not in a page that was not full
-// cannot come later with a smaller number, since numbers are given in the order of commits.
-func (c *Centre) changeEvents(ctx context.Context, s record.Scope, after int64, limit int) ([]record.Event, int64, error) {
-	head, err := c.db.Head(ctx)
-	if err != nil {
-		return nil, 0, err
-	}
-	if after < 0 || after > head {
-		return nil, 0, record.Errorf(record.Invalid, "cursor %d is not on this exchange's log, which ends at %d", after, head)
-	}
-	f := store.EventFilter{After: after, Limit: limit, Acts: changeActs, Scope: &s}
-	if !s.All && len(s.Institutions) == 1 { // it has an index of its own
-		f.Institution = s.Institutions[0]
-	}
-	evs, err := c.db.Events(ctx, f)
-	if err != nil {
-		return nil, 0, err
-	}
-	next := head
-	if n := len(evs); n > 0 && (n == limit || evs[n-1].Seq > head) {
-		next = evs[n-1].Seq
-	}
-	return evs, next, nil
 }
 
 // changesOf adds to events what the studies are now.

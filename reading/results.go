@@ -29,21 +29,12 @@ var statusOf = map[string]record.ResultStatus{
 	"report.withdrawn": record.Withdrawn,
 }
 
-// eventFilter asks for one page of events inside the scope. One institution uses its own index.
-func eventFilter(s record.Scope, after int64, limit int, acts []string) store.EventFilter {
-	f := store.EventFilter{After: after, Limit: limit, Acts: acts, Scope: &s}
-	if !s.All && s.RelatedAt == "" && len(s.Institutions) == 1 {
-		f.Institution = s.Institutions[0]
-	}
-	return f
-}
-
 // Results is one page of the feed after a cursor, 0 for the first, and the cursor to ask on with: it moves over events of
 // others, so that it always comes closer to the end. Only the institutions of the scope count, not treatment
 // relationships, which come and go and would make the past of the feed change.
 func (r *Room) Results(ctx context.Context, s record.Scope, after int64, limit int) ([]ResultChange, int64, error) {
 	s.RelatedAt = ""
-	evs, next, err := r.events(ctx, s, after, pageSize(limit), resultActs)
+	evs, next, err := r.db.EventPage(ctx, store.EventFilter{After: after, Limit: pageSize(limit), Acts: resultActs, Scope: &s})
 	if err != nil || len(evs) == 0 {
 		return nil, next, err
 	}

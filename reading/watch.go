@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/lianzhen/lianzhen/record"
+	"github.com/lianzhen/lianzhen/store"
 )
 
 // CaseChange is one thing that happened to a case.
@@ -77,29 +78,8 @@ func rest(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// events reads one page of events and the cursor after it. The head is read first: what is not in a page that was not
-// full cannot come later with a smaller number, since numbers are given in the order of commits.
-func (r *Room) events(ctx context.Context, s record.Scope, after int64, limit int, acts []string) ([]record.Event, int64, error) {
-	head, err := r.db.Head(ctx)
-	if err != nil {
-		return nil, 0, err
-	}
-	if after < 0 || after > head {
-		return nil, 0, record.Errorf(record.Invalid, "cursor %d is not on this exchange's log, which ends at %d", after, head)
-	}
-	evs, err := r.db.Events(ctx, eventFilter(s, after, limit, acts))
-	if err != nil {
-		return nil, 0, err
-	}
-	next := head
-	if n := len(evs); n > 0 && (n == limit || evs[n-1].Seq > head) {
-		next = evs[n-1].Seq
-	}
-	return evs, next, nil
-}
-
 func (r *Room) caseChanges(ctx context.Context, s record.Scope, after int64, f CaseFilter) ([]CaseChange, int64, error) {
-	evs, next, err := r.events(ctx, s, after, watchPage, caseActs)
+	evs, next, err := r.db.EventPage(ctx, store.EventFilter{After: after, Limit: watchPage, Acts: caseActs, Scope: &s})
 	if err != nil || len(evs) == 0 {
 		return nil, next, err
 	}

@@ -199,6 +199,31 @@ func (db *DB) Events(ctx context.Context, f EventFilter) ([]record.Event, error)
 	return out, Fault(rows.Err())
 }
 
+// EventPage is one page of a feed: the events after f.After, oldest first, and the cursor to ask on with, which moves over
+// events of others. The head is read first: what is not in a page that was not full cannot come later with a smaller
+// number, since numbers are given in the order of commits. A scope of one institution uses its index.
+func (db *DB) EventPage(ctx context.Context, f EventFilter) ([]record.Event, int64, error) {
+	head, err := db.Head(ctx)
+	if err != nil {
+		return nil, 0, err
+	}
+	if f.After < 0 || f.After > head {
+		return nil, 0, record.Errorf(record.Invalid, "cursor %d is not on this exchange's log, which ends at %d", f.After, head)
+	}
+	if s := f.Scope; s != nil && !s.All && s.RelatedAt == "" && len(s.Institutions) == 1 {
+		f.Institution = s.Institutions[0]
+	}
+	evs, err := db.Events(ctx, f)
+	if err != nil {
+		return nil, 0, err
+	}
+	next := head
+	if n := len(evs); n > 0 && (n == f.Limit || evs[n-1].Seq > head) {
+		next = evs[n-1].Seq
+	}
+	return evs, next, nil
+}
+
 // Head is the number of the newest event, 0 when nothing has happened.
 func (db *DB) Head(ctx context.Context) (int64, error) {
 	var seq int64
