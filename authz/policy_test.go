@@ -20,6 +20,7 @@ var intent = []struct{ who, kind, acts, whose string }{
 	{"everybody", "directory", "read", "any"},
 
 	{Technician, "imaging", "write finish read resolve forward", "own"},
+	{Technician, "ecg", "write read resolve", "own"},
 	{Technician, "worklist", "read write perform", "own"},
 	{Technician, "case", "list priority", "own"},
 	{Technician, "report", "read", "own"},
@@ -34,6 +35,8 @@ var intent = []struct{ who, kind, acts, whose string }{
 	{WorkstationRole, "worklist", "read", "served"},
 
 	{Clinician, "imaging", "read", "own treated emergency"},
+	{Clinician, "ecg", "read", "own treated emergency"},
+	{Clinician, "ecg", "write", "own"},
 	{Clinician, "report", "read", "own treated emergency"},
 	{Clinician, "result", "read", "own treated emergency"},
 	{Clinician, "result", "watch", "own"},
@@ -48,6 +51,8 @@ var intent = []struct{ who, kind, acts, whose string }{
 
 	{HISRole, "imaging", "read", "own treated"},
 	{HISRole, "imaging", "write finish forward", "own"},
+	{HISRole, "ecg", "read", "own treated"},
+	{HISRole, "ecg", "write", "own"},
 	{HISRole, "worklist", "read write perform", "own"},
 	{HISRole, "report", "read", "own treated"},
 	{HISRole, "result", "read", "own treated"},
@@ -60,6 +65,7 @@ var intent = []struct{ who, kind, acts, whose string }{
 
 	{Reader, "case", "list claim draft submit priority", "served"},
 	{Reader, "imaging", "read forward", "served"},
+	{Reader, "ecg", "read", "served"},
 	{Reader, "worklist", "read", "served"},
 	{Reader, "report", "read", "served"},
 	{Reader, "result", "read", "served"},
@@ -68,6 +74,7 @@ var intent = []struct{ who, kind, acts, whose string }{
 
 	{Reviewer, "case", "list claim draft submit priority review sign amend withdraw", "served"},
 	{Reviewer, "imaging", "read forward", "served"},
+	{Reviewer, "ecg", "read", "served"},
 	{Reviewer, "worklist", "read", "served"},
 	{Reviewer, "report", "read", "served"},
 	{Reviewer, "result", "read", "served"},
@@ -76,6 +83,7 @@ var intent = []struct{ who, kind, acts, whose string }{
 
 	{CentreAdmin, "case", "list priority", "served"},
 	{CentreAdmin, "imaging", "resolve read correct teach forward", "served"},
+	{CentreAdmin, "ecg", "read resolve rules", "served"},
 	{CentreAdmin, "worklist", "read", "served"},
 	{CentreAdmin, "report", "read", "served"},
 	{CentreAdmin, "critical", "read", "served"},

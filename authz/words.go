@@ -44,6 +44,7 @@ var (
 // vocabulary is every act of every kind of thing.
 var vocabulary = map[string][]string{
 	"imaging":     {"write", "read", "finish", "resolve", "forward", "correct", "teach"},
+	"ecg":         {"write", "read", "resolve", "rules"},
 	"worklist":    {"read", "write", "perform"},
 	"case":        {"list", "claim", "draft", "submit", "review", "sign", "amend", "withdraw", "priority"},
 	"report":      {"read"},
@@ -61,7 +62,7 @@ var vocabulary = map[string][]string{
 // patientKinds are the kinds whose rows are about patients: the purpose is treatment where the caller names none, and
 // withdrawn consent hides them.
 var patientKinds = map[string]bool{
-	"imaging": true, "case": true, "report": true, "critical": true, "result": true,
+	"imaging": true, "ecg": true, "case": true, "report": true, "critical": true, "result": true,
 	"recognition": true, "patient": true, "worklist": true,
 }
 
@@ -87,6 +88,8 @@ var keyScopes = map[string][]string{
 	"imaging:write":     {"imaging.write", "imaging.finish"},
 	"imaging:read":      {"imaging.read", "result.read", "report.read"},
 	"imaging:forward":   {"imaging.forward"},
+	"ecg:write":         {"ecg.write"},
+	"ecg:read":          {"ecg.read", "result.read", "report.read"},
 	"worklist:read":     {"worklist.read"},
 	"worklist:write":    {"worklist.write", "worklist.perform", "worklist.read"},
 	"reading:read":      {"case.list", "report.read", "result.read", "result.watch", "critical.read"},

@@ -107,14 +107,32 @@ func (c *Centre) Accept(ctx context.Context, s record.Scope, src Source) (Stored
 		got.key = a.key
 		same, sameErr := c.forwarded(ctx, a, part, err)
 		if same {
-			return c.alreadyStored(ctx, a), nil
+			return c.tell(ctx, s, c.alreadyStored(ctx, a))
 		}
 		if sameErr != nil {
 			return Stored{}, fmt.Errorf("compare with the kept object: %w", sameErr)
 		}
 		return Stored{}, c.refuse(ctx, a.scope, place, src, got, err)
 	}
-	return a.stored(), nil
+	return c.tell(ctx, s, a.stored())
+}
+
+// tell lets the rest of the house know of an object before its sender does.
+func (c *Centre) tell(ctx context.Context, s record.Scope, st Stored) (Stored, error) {
+	if c.opt.OnStored == nil {
+		return st, nil
+	}
+	warning, err := c.opt.OnStored(ctx, s, st, func() (io.ReadCloser, error) {
+		i, err := c.instance(ctx, st.Instance, "1 = 1")
+		if err != nil {
+			return nil, err
+		}
+		return c.open(ctx, i, 0, i.Size)
+	})
+	if warning != "" {
+		st.Warnings = append(st.Warnings, warning)
+	}
+	return st, err
 }
 
 func (a *arrival) stored() Stored {

@@ -5,6 +5,7 @@ package imaging
 import (
 	"cmp"
 	"context"
+	"io"
 	"time"
 
 	"github.com/lianzhen/lianzhen/codec/dicom"
@@ -22,6 +23,12 @@ type Options struct {
 	Zone            *time.Location // of study dates without an offset; default China Standard Time
 	Limits          dicom.Limits
 	Pack            store.PackOptions
+
+	// OnStored is told of every object that is kept, also of one that was kept before, before its sender is: another centre may want it. Its
+	// warning goes to the sender; after an error the sender is told to send again.
+	OnStored func(ctx context.Context, s record.Scope, st Stored, open func() (io.ReadCloser, error)) (warning string, err error)
+	// ReadElsewhere are modalities whose studies are kept and served here and read by another centre: they get no case.
+	ReadElsewhere []string
 }
 
 func (o Options) withDefaults() Options {
@@ -42,7 +49,7 @@ type Centre struct {
 	spool    *store.Spool
 	room     *reading.Room
 	packer   *store.Packer[*arrival]
-	reads    *readNotes
+	reads    *store.ReadNotes
 	arriving arrivals
 	commits  committer
 	opt      Options
@@ -53,7 +60,7 @@ type Centre struct {
 
 // New makes a Centre over its stores. Close it before them.
 func New(db *store.DB, blobs store.Blobs, spool *store.Spool, room *reading.Room, opt Options) *Centre {
-	c := &Centre{db: db, blobs: blobs, spool: spool, room: room, opt: opt.withDefaults(), reads: newReadNotes(db), metadata: newMetadataCache()}
+	c := &Centre{db: db, blobs: blobs, spool: spool, room: room, opt: opt.withDefaults(), reads: store.NewReadNotes(db), metadata: newMetadataCache()}
 	c.opt.Pack.NewKey, c.opt.Pack.More = c.packKey, c.arriving.some
 	if _, local := blobs.(*store.Dir); local { // an S3 server takes too long to keep a transaction open
 		c.opt.Pack.Early = earlyCommit
@@ -79,19 +86,8 @@ type site struct {
 
 // siteOf says where objects of the caller belong.
 func (c *Centre) siteOf(ctx context.Context, s record.Scope) (site, error) {
-	inst := s.Actor.Institution
-	if !s.Reaches(inst) {
-		return site{}, record.Errorf(record.Denied, "not permitted to send for institution %s", inst)
-	}
-	g, err := c.db.Graph(ctx)
-	if err != nil {
-		return site{}, err
-	}
-	centre, ok := g.CentreFor(inst, record.Imaging)
-	if !ok {
-		return site{}, record.Errorf(record.Precondition, "no imaging centre reads for institution %s", inst)
-	}
-	return site{inst, centre}, nil
+	centre, err := c.db.CentreOf(ctx, s, record.Imaging)
+	return site{s.Actor.Institution, centre}, err
 }
 
 // group is the place of a study's blobs: <bucket>/<institution>/<study UID>.

@@ -219,7 +219,7 @@ func (c *Centre) study(ctx context.Context, s record.Scope, id record.ExamID) (S
 }
 
 func (c *Centre) noteRead(ctx context.Context, s record.Scope, st Study) error {
-	return c.reads.note(ctx, s, record.Event{Act: "study.read", Institution: st.Institution, Patient: st.Patient, Kind: "study", Object: string(st.ID)})
+	return c.reads.Note(ctx, s, record.Event{Act: "study.read", Institution: st.Institution, Patient: st.Patient, Kind: "study", Object: string(st.ID)})
 }
 
 // Series of a study.

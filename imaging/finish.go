@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/lianzhen/lianzhen/codec/dicom"
@@ -86,6 +87,9 @@ func (c *Centre) close(ctx context.Context, tx *store.Tx, id record.ExamID, s re
 		Act: "study.completed", Institution: e.Institution, Patient: e.Patient, Kind: "study", Object: string(id), Outcome: record.Success,
 		Detail: map[string]string{"instances": fmt.Sprint(have), "expected": fmt.Sprint(expected)},
 	}.By(s))
+	if slices.Contains(c.opt.ReadElsewhere, e.Modality) {
+		return "", nil
+	}
 	opened, err := c.room.Open(ctx, tx, e, info)
 	if err != nil {
 		return "", err

@@ -4,9 +4,6 @@
 package imaging
 
 import (
-	"crypto/sha256"
-	"encoding/base32"
-
 	"github.com/lianzhen/lianzhen/codec/dicom"
 	"github.com/lianzhen/lianzhen/record"
 )
@@ -17,12 +14,8 @@ type (
 	QuarantineID string // an object that was not taken
 )
 
-// idText has the alphabet of ULIDs, so that ids look alike everywhere.
-var idText = base32.NewEncoding("0123456789abcdefghjkmnpqrstvwxyz").WithPadding(base32.NoPadding)
-
 func digestID(kind string, institution record.InstitutionID, uid dicom.UID) string {
-	sum := sha256.Sum256([]byte(kind + "|" + string(institution) + "|" + string(uid)))
-	return idText.EncodeToString(sum[:16])
+	return record.DigestID(kind, institution, string(uid))
 }
 
 func studyID(i record.InstitutionID, uid dicom.UID) record.ExamID {

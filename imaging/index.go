@@ -169,7 +169,7 @@ func (st *openStudyRow) make(ctx context.Context, tx *store.Tx, a *arrival, m st
 		birth_date, sex, accession, study_date, study_time, referring, performed_at, first_at, last_at, attributes)
 		VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14,$15,$16,$17,$17,$18)`,
 		string(st.id), string(st.institution), string(a.site.centre.ID), string(f.study), string(m.Patient), string(m.Grade), st.local,
-		name, nameKey(name, latin), f.who.BirthDate.String(), string(f.who.Sex), f.accession, f.studyDate, f.studyTime,
+		name, store.NameKey(name, latin), f.who.BirthDate.String(), string(f.who.Sex), f.accession, f.studyDate, f.studyTime,
 		f.referring.Reveal(), record.Micros(f.performedAt), now, a.studyAttributes())
 	if err != nil {
 		return err

@@ -7,44 +7,29 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/mozillazg/go-pinyin"
-	"golang.org/x/text/width"
+	"github.com/lianzhen/lianzhen/store"
 )
 
 // Short beginnings of Latin names, and single Chinese characters, have a token of their own: they are what is typed
 // most and what matches most, and an exact token is answered in order of date without a sort.
 const shortPrefix = 5
 
-func fold(s string) string { return strings.ToLower(width.Fold.String(s)) }
-
-// nameKey is the folded text that patterns are compared with.
-func nameKey(name, latin string) string {
-	k := fold(name)
-	if l := fold(latin); l != k && l != "" {
-		k += "^" + l
-	}
-	if p := pinyinOf(name); p != "" {
-		k += "^" + p
-	}
-	return k
-}
-
 // nameTokens lists what a study is found under by its patient's name.
 func nameTokens(name, latin string) []string {
 	var out []string
-	n := []rune(fold(name))
+	n := []rune(store.Fold(name))
 	if isChinese(n) {
 		for i := range n {
 			out = append(out, exact(string(n[i:i+1])), ranged(string(n[i:])))
 		}
-		if p := pinyinOf(name); p != "" {
+		if p := store.Pinyin(name); p != "" {
 			out = append(out, latinTokens(p)...)
-			out = append(out, latinTokens(initials(name))...)
+			out = append(out, latinTokens(store.PinyinInitials(name))...)
 		}
 	} else {
 		out = append(out, latinTokens(string(n))...)
 	}
-	if l := fold(latin); l != "" {
+	if l := store.Fold(latin); l != "" {
 		out = append(out, latinTokens(l)...)
 		out = append(out, ranged(strings.ReplaceAll(l, " ", "")))
 	}
@@ -80,7 +65,7 @@ type nameQuery struct{ lo, hi, like string }
 
 // parseName reads a pattern: * any text, ? one character; without them it is a prefix of the name or one of its parts.
 func parseName(pattern string) nameQuery {
-	p := strings.TrimRight(fold(strings.TrimSpace(pattern)), "*")
+	p := strings.TrimRight(store.Fold(strings.TrimSpace(pattern)), "*")
 	p = strings.Join(strings.FieldsFunc(p, func(r rune) bool { return r == '^' || r == ' ' || r == '=' }), " ")
 	lead := strings.HasPrefix(p, "*")
 	literal, _, wild := strings.Cut(strings.TrimLeft(p, "*"), "*")
@@ -106,15 +91,3 @@ func parseName(pattern string) nameQuery {
 }
 
 func isChinese(r []rune) bool { return len(r) > 0 && r[0] >= 0x2E80 }
-
-var pinyinArgs = pinyin.NewArgs()
-
-func pinyinOf(name string) string { return strings.Join(pinyin.LazyPinyin(name, pinyinArgs), "") }
-
-func initials(name string) string {
-	var b strings.Builder
-	for _, s := range pinyin.LazyPinyin(name, pinyinArgs) {
-		b.WriteByte(s[0])
-	}
-	return b.String()
-}

@@ -120,7 +120,7 @@ func (c *Centre) FetchQuarantined(ctx context.Context, s record.Scope, id Quaran
 	case key == "":
 		return q, nil, record.Errorf(record.NotFound, "the bytes of %s were too many to keep", id)
 	}
-	err = c.reads.note(ctx, s, record.Event{Act: "quarantine.read", Institution: q.Institution, Kind: "quarantine", Object: string(id)})
+	err = c.reads.Note(ctx, s, record.Event{Act: "quarantine.read", Institution: q.Institution, Kind: "quarantine", Object: string(id)})
 	if err != nil || q.Size == 0 {
 		return q, io.NopCloser(strings.NewReader("")), err
 	}

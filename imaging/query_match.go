@@ -10,6 +10,7 @@ import (
 
 	"github.com/lianzhen/lianzhen/codec/dicom"
 	"github.com/lianzhen/lianzhen/record"
+	"github.com/lianzhen/lianzhen/store"
 )
 
 // keys are conditions on the attributes of one level.
@@ -210,8 +211,8 @@ func sameName(want, have string, fuzzy bool) bool {
 // fuzzyName matches as people look names up: see parseName.
 func fuzzyName(want, have string) bool {
 	for _, h := range nameGroups(have) {
-		k := " " + strings.NewReplacer("^", " ").Replace(nameKey(strings.ReplaceAll(h, "^", " "), ""))
-		bare := " " + strings.ReplaceAll(strings.TrimSpace(k), " ", "") + " " + initials(strings.ReplaceAll(h, "^", ""))
+		k := " " + strings.NewReplacer("^", " ").Replace(store.NameKey(strings.ReplaceAll(h, "^", " "), ""))
+		bare := " " + strings.ReplaceAll(strings.TrimSpace(k), " ", "") + " " + store.PinyinInitials(strings.ReplaceAll(h, "^", ""))
 		for _, w := range nameGroups(want) {
 			w = strings.TrimSpace(strings.NewReplacer("^", " ", "*", "").Replace(w))
 			if w != "" && (strings.Contains(k, " "+w) || strings.Contains(bare, " "+w) || isChinese([]rune(w)) && strings.Contains(bare, w)) {

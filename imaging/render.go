@@ -16,15 +16,21 @@ import (
 // Instance describes one instance.
 func (c *Centre) Instance(ctx context.Context, s record.Scope, id InstanceID) (Instance, error) {
 	args := []any{string(id)}
-	cond := c.db.ScopeSQL(s, "i.institution_id", "i.patient_id", &args)
-	i, err := scanInstance(c.db.QueryRow(ctx, "SELECT "+instanceColumns+" FROM instances i WHERE i.id = $1 AND "+cond, args...).Scan)
-	if errors.Is(err, sql.ErrNoRows) {
-		return Instance{}, record.Errorf(record.NotFound, "no instance %s", id)
-	}
+	i, err := c.instance(ctx, id, c.db.ScopeSQL(s, "i.institution_id", "i.patient_id", &args), args[1:]...)
 	if err != nil {
 		return Instance{}, err
 	}
 	return i, c.noteRead(ctx, s, Study{ID: i.Study, Institution: i.Institution, Patient: i.Patient})
+}
+
+// instance reads one row, under conditions whose arguments begin with $2.
+func (c *Centre) instance(ctx context.Context, id InstanceID, conditions string, args ...any) (Instance, error) {
+	i, err := scanInstance(c.db.QueryRow(ctx, "SELECT "+instanceColumns+" FROM instances i WHERE i.id = $1 AND "+conditions,
+		append([]any{string(id)}, args...)...).Scan)
+	if errors.Is(err, sql.ErrNoRows) {
+		return Instance{}, record.Errorf(record.NotFound, "no instance %s", id)
+	}
+	return i, err
 }
 
 // Fetch opens the bytes [offset, offset+length) of an instance; a negative length means to its end.

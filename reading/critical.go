@@ -33,18 +33,26 @@ type Critical struct {
 	AcknowledgedByName string
 	AcknowledgedAt     time.Time
 	Handling           string // what was done
+
+	Rule            string // of an algorithm's alarm: id and version; empty: a doctor raised it
+	DismissedAt     time.Time
+	DismissedBy     record.UserID
+	DismissedByName string
+	DismissReason   string
+	Calls           []Call // oldest first
 }
 
 // Acknowledged reports whether somebody answered for it.
 func (v Critical) Acknowledged() bool { return !v.AcknowledgedAt.IsZero() }
 
 const criticalSelect = `SELECT v.id, v.case_id, v.institution_id, v.patient_id, v.finding, v.raised_by, v.raised_by_name,
-	v.raised_at, v.due_at, v.escalations, v.acknowledged_by, v.acknowledged_by_name, v.acknowledged_at, v.handling
+	v.raised_at, v.due_at, v.escalations, v.acknowledged_by, v.acknowledged_by_name, v.acknowledged_at, v.handling,
+	v.rule, v.dismissed_at, v.dismissed_by, v.dismissed_by_name, v.dismiss_reason
 	FROM critical_values v `
 
 type criticalRow struct {
 	Critical
-	raised, due, acknowledged int64
+	raised, due, acknowledged, dismissed int64
 }
 
 func criticals(ctx context.Context, q store.Querier, tail string, args []any) ([]Critical, error) {
@@ -52,6 +60,7 @@ func criticals(ctx context.Context, q store.Querier, tail string, args []any) ([
 		return []any{
 			&v.ID, &v.Case, &v.Institution, &v.Patient, &v.Finding, &v.RaisedBy, &v.RaisedByName,
 			&v.raised, &v.due, &v.Escalations, &v.AcknowledgedBy, &v.AcknowledgedByName, &v.acknowledged, &v.Handling,
+			&v.Rule, &v.dismissed, &v.DismissedBy, &v.DismissedByName, &v.DismissReason,
 		}
 	})
 	if err != nil {
@@ -60,9 +69,10 @@ func criticals(ctx context.Context, q store.Querier, tail string, args []any) ([
 	out := make([]Critical, len(rows))
 	for i, v := range rows {
 		v.RaisedAt, v.DueAt, v.AcknowledgedAt = record.FromMicros(v.raised), record.FromMicros(v.due), record.FromMicros(v.acknowledged)
+		v.DismissedAt = record.FromMicros(v.dismissed)
 		out[i] = v.Critical
 	}
-	return out, nil
+	return out, withCalls(ctx, q, out)
 }
 
 // errRaised: the request raised it before.
@@ -126,9 +136,9 @@ func (r *Room) newCritical(tx *store.Tx, s record.Scope, c *Case, finding string
 
 func insertCritical(ctx context.Context, tx *store.Tx, s record.Scope, c *Case, v *Critical, requestID string) error {
 	_, err := tx.Exec(ctx, `INSERT INTO critical_values (id, case_id, institution_id, patient_id, request_id, finding,
-		raised_by, raised_by_name, raised_at, due_at) VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10)`,
+		raised_by, raised_by_name, raised_at, due_at, rule) VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11)`,
 		string(v.ID), string(v.Case), string(v.Institution), string(v.Patient), requestID, v.Finding,
-		string(v.RaisedBy), v.RaisedByName, record.Micros(v.RaisedAt), record.Micros(v.DueAt))
+		string(v.RaisedBy), v.RaisedByName, record.Micros(v.RaisedAt), record.Micros(v.DueAt), v.Rule)
 	if err != nil {
 		return fmt.Errorf("raise critical value: %w", err)
 	}
@@ -154,32 +164,18 @@ func (r *Room) AcknowledgeCritical(ctx context.Context, s record.Scope, id Criti
 	if err := remark("handling", handling, maxReason, true); err != nil {
 		return Critical{}, err
 	}
-	var v Critical
-	err := r.db.Tx(ctx, func(tx *store.Tx) error {
-		if err := tx.Lock(ctx, "critical:"+string(id)); err != nil {
-			return err
-		}
-		args := []any{string(id)}
-		found, err := criticals(ctx, tx, `WHERE v.id = $1 AND `+r.db.ScopeSQL(s, "v.institution_id", "v.patient_id", &args), args)
-		if err != nil {
-			return err
-		}
-		if len(found) == 0 {
-			return record.Errorf(record.NotFound, "critical value %s", id)
-		}
-		v = found[0]
+	return r.changeCritical(ctx, s, id, func(ctx context.Context, tx *store.Tx, v *Critical) error {
 		if err := v.mayAcknowledge(s.Actor); err != nil {
 			return err
 		}
-		if v.Acknowledged() {
+		switch {
+		case !v.DismissedAt.IsZero():
+			return record.Errorf(record.Precondition, "critical value %s was dismissed as a false alarm at %s", v.ID, v.DismissedAt.Format(time.RFC3339))
+		case v.Acknowledged():
 			return v.again(s.Actor, handling)
 		}
 		return v.acknowledge(ctx, tx, s, handling)
 	})
-	if err != nil {
-		return Critical{}, err
-	}
-	return v, nil
 }
 
 func (v *Critical) mayAcknowledge(a record.Actor) error {
@@ -246,7 +242,7 @@ func (r *Room) criticalsWhere(s record.Scope, f CriticalFilter) (string, []any, 
 	var args []any
 	where := `WHERE ` + r.db.ScopeSQL(s, "v.institution_id", "v.patient_id", &args)
 	if f.OpenOnly {
-		where += ` AND v.acknowledged_at = 0`
+		where += ` AND v.acknowledged_at = 0 AND v.dismissed_at = 0`
 	}
 	if f.Case != "" {
 		args = append(args, string(f.Case))

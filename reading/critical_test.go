@@ -80,7 +80,7 @@ func TestCriticalValue(t *testing.T) {
 		t.Fatalf("%v %v", open, err)
 	}
 	all, _, err := h.room.Criticals(ctx, nurse, CriticalFilter{Case: id})
-	if err != nil || len(all) != 1 || all[0] != done {
+	if err != nil || len(all) != 1 || !cmp.Equal(all[0], done) {
 		t.Fatalf("%v %v", all, err)
 	}
 	noPersonalData(t, h.db, "气胸", "王医生", "引流")

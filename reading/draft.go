@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/lianzhen/lianzhen/record"
@@ -20,11 +21,41 @@ type Text struct {
 	Impression     string `json:"impression"` // 诊断意见
 	Positive       bool   `json:"positive"`
 	Recommendation string `json:"recommendation"` // advice for the clinic that treats
+
+	Conclusions []Conclusion `json:"conclusions,omitempty"` // the same, coded
 }
+
+// Equal reports whether nothing differs.
+func (t Text) Equal(o Text) bool {
+	return t.Findings == o.Findings && t.Impression == o.Impression && t.Positive == o.Positive && t.Recommendation == o.Recommendation &&
+		slices.Equal(t.Conclusions, o.Conclusions)
+}
+
+// Conclusion is a statement of a report with its code, as it was shown to the doctor.
+type Conclusion struct {
+	Code   string `json:"code"`
+	System string `json:"system"` // whose code: "AHA-2007", "SNOMED-CT"
+	Text   string `json:"text"`
+}
+
+const maxConclusions = 100
 
 func (t Text) check() error {
 	return errors.Join(typed("findings", t.Findings, 20000, false), typed("impression", t.Impression, 8000, false),
-		typed("recommendation", t.Recommendation, 4000, false))
+		typed("recommendation", t.Recommendation, 4000, false), t.checkConclusions())
+}
+
+func (t Text) checkConclusions() error {
+	if len(t.Conclusions) > maxConclusions {
+		return record.Errorf(record.Invalid, "conclusions: more than %d", maxConclusions)
+	}
+	for _, c := range t.Conclusions {
+		if err := errors.Join(typed("conclusions.code", c.Code, 64, true), typed("conclusions.system", c.System, 64, true),
+			typed("conclusions.text", c.Text, 1000, true)); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Draft is one saved version of a text.

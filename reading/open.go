@@ -138,6 +138,10 @@ func (r *Room) follow(c *Case, e record.Exam, info string, tx *store.Tx) {
 	if e.PerformedAt.IsZero() {
 		c.Exam.PerformedAt = was.PerformedAt
 	}
+	c.Exam.FirstContactAt = stamp(e.FirstContactAt)
+	if e.FirstContactAt.IsZero() {
+		c.Exam.FirstContactAt = was.FirstContactAt
+	}
 	if e.ReceivedAt.IsZero() {
 		c.Exam.ReceivedAt = was.ReceivedAt
 	}

@@ -94,7 +94,7 @@ func TestAdditions(t *testing.T) {
 	if c = h.get(id); !c.Additions {
 		t.Fatalf("%+v", c)
 	}
-	if r := must(h.room.Sign(ctx, wang, id, c.Etag()))(t); r.Version != 2 || !r.Exam.Complete || r.Text != rep.Text {
+	if r := must(h.room.Sign(ctx, wang, id, c.Etag()))(t); r.Version != 2 || !r.Exam.Complete || !r.Text.Equal(rep.Text) {
 		t.Fatalf("%+v", r)
 	}
 	if got := h.acts("case.addition"); len(got) != 2 {

@@ -85,6 +85,7 @@ type documentExam struct {
 	PerformedAt string               `json:"performed_at"`
 	ReceivedAt  string               `json:"received_at"`
 	Complete    bool                 `json:"complete"`
+	Contact     string               `json:"first_contact_at,omitempty"`
 }
 
 const instant = "2006-01-02T15:04:05.000000Z"
@@ -110,7 +111,7 @@ func (r *Report) document() ([]byte, error) {
 		documentFormat, r.ID, r.Case, r.Version, r.Status, r.Replaces, r.Reason,
 		documentExam{
 			e.ID, e.Kind, e.Centre, e.Institution, e.Patient, e.Grade, e.Modality, e.BodyPart, e.Procedure,
-			e.Accession, e.Title, e.Priority, instantOf(e.PerformedAt), instantOf(e.ReceivedAt), e.Complete,
+			e.Accession, e.Title, e.Priority, instantOf(e.PerformedAt), instantOf(e.ReceivedAt), e.Complete, instantOf(e.FirstContactAt),
 		},
 		r.Text, r.Author, r.AuthorName, r.Reviewer, r.ReviewerName, instantOf(r.SignedAt),
 	})
@@ -133,7 +134,7 @@ func ParseReport(doc []byte) (Report, error) {
 		Exam: record.Exam{
 			ID: e.ID, Kind: e.Kind, Centre: e.Centre, Institution: e.Institution, Patient: e.Patient, Grade: e.Grade,
 			Modality: e.Modality, BodyPart: e.BodyPart, Procedure: e.Procedure, Accession: e.Accession, Title: e.Title,
-			Priority: e.Priority, PerformedAt: parseInstant(e.PerformedAt), ReceivedAt: parseInstant(e.ReceivedAt), Complete: e.Complete,
+			Priority: e.Priority, PerformedAt: parseInstant(e.PerformedAt), ReceivedAt: parseInstant(e.ReceivedAt), Complete: e.Complete, FirstContactAt: parseInstant(e.Contact),
 		},
 		Text: d.Text, Author: d.Author, AuthorName: d.AuthorName, Reviewer: d.Reviewer, ReviewerName: d.ReviewerName,
 		SignedAt: parseInstant(d.SignedAt), SHA256: digest(doc),

@@ -133,7 +133,7 @@ func (r *Room) Amend(ctx context.Context, s record.Scope, id record.CaseID, reas
 			return err
 		}
 		newest, err := newestDraft(ctx, tx, c.ID)
-		if err != nil || newest.Text == rep.Text {
+		if err != nil || newest.Text.Equal(rep.Text) {
 			return err
 		}
 		return insertDraft(ctx, tx, newDraft(c, newest.Number+1, rep.Text, s.Actor, now))

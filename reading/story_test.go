@@ -47,7 +47,7 @@ func TestStory(t *testing.T) {
 		must(h.room.SaveDraft(ctx, li, id, *text("右肺结节 5mm"), 2))(t)
 		c = must(h.room.Submit(ctx, li, id, nil, ""))(t)
 		rep := must(h.room.Sign(ctx, wang, id, c.Etag()))(t)
-		if rep.Version != 1 || rep.Status != record.Final || rep.Author != "li" || rep.Reviewer != "wang" || rep.Text != *text("右肺结节 5mm") {
+		if rep.Version != 1 || rep.Status != record.Final || rep.Author != "li" || rep.Reviewer != "wang" || !rep.Text.Equal(*text("右肺结节 5mm")) {
 			t.Fatalf("report: %+v", rep)
 		}
 		if got := must(h.room.Report(ctx, nurse, rep.ID))(t); !cmp.Equal(rep, got) {
@@ -72,7 +72,7 @@ func TestStory(t *testing.T) {
 		if rep2.Version != 2 || rep2.Status != record.Corrected || rep2.Reason != "左右写反" || rep2.Replaces != rep.ID || rep2.Author != "wang" {
 			t.Fatalf("second version: %+v", rep2)
 		}
-		if old := must(h.room.Report(ctx, nurse, rep.ID))(t); old.Text != rep.Text || old.Current || old.SHA256 != rep.SHA256 {
+		if old := must(h.room.Report(ctx, nurse, rep.ID))(t); !old.Text.Equal(rep.Text) || old.Current || old.SHA256 != rep.SHA256 {
 			t.Fatalf("the old version changed: %+v", old)
 		}
 		must(h.room.Withdraw(ctx, wang, id, "错了病人"))(t)
@@ -128,12 +128,12 @@ func TestReportTextIsKeptExactly(t *testing.T) {
 		id := h.open(storetest.Suwu, nil)
 		must(h.room.Claim(ctx, doctor("li"), id, false, ""))(t)
 		must(h.room.SaveDraft(ctx, doctor("li"), id, odd, 0))(t)
-		if ds := must(h.room.Drafts(ctx, doctor("li"), id))(t); len(ds) != 1 || ds[0].Text != odd {
+		if ds := must(h.room.Drafts(ctx, doctor("li"), id))(t); len(ds) != 1 || !ds[0].Text.Equal(odd) {
 			t.Fatal("the draft changed")
 		}
 		must(h.room.Submit(ctx, doctor("li"), id, nil, ""))(t)
 		rep := must(h.room.Sign(ctx, doctor("wang"), id, ""))(t)
-		if got := must(h.room.Report(ctx, doctor("li"), rep.ID))(t); got.Text != odd {
+		if got := must(h.room.Report(ctx, doctor("li"), rep.ID))(t); !got.Text.Equal(odd) {
 			t.Fatal(cmp.Diff(odd, got.Text))
 		}
 	})

@@ -56,7 +56,7 @@ func (r *Room) expireClaims(ctx context.Context) error {
 }
 
 func (r *Room) escalate(ctx context.Context) error {
-	due, err := criticals(ctx, r.db, `WHERE v.acknowledged_at = 0 AND v.due_at <= $1 ORDER BY v.due_at LIMIT $2`,
+	due, err := criticals(ctx, r.db, `WHERE v.acknowledged_at = 0 AND v.dismissed_at = 0 AND v.due_at <= $1 ORDER BY v.due_at LIMIT $2`,
 		[]any{record.Micros(r.db.Now()), tickPage})
 	if err != nil {
 		return err
@@ -73,7 +73,7 @@ func (r *Room) escalate(ctx context.Context) error {
 // passOn escalates v unless somebody else did, or somebody acknowledged it.
 func (r *Room) passOn(ctx context.Context, tx *store.Tx, v Critical) error {
 	res, err := tx.Exec(ctx, `UPDATE critical_values SET escalations = escalations + 1, due_at = $1
-		WHERE id = $2 AND acknowledged_at = 0 AND escalations = $3`,
+		WHERE id = $2 AND acknowledged_at = 0 AND dismissed_at = 0 AND escalations = $3`,
 		record.Micros(stamp(tx.Now()).Add(r.opt.CriticalAck)), string(v.ID), v.Escalations)
 	if err != nil {
 		return err

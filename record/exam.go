@@ -53,6 +53,9 @@ type Exam struct {
 	PerformedAt time.Time
 	ReceivedAt  time.Time
 	Complete    bool // all that was announced has arrived
+
+	// FirstContactAt is the first medical contact 首次医疗接触 of an emergency pathway (chest pain, stroke): its clock runs on the worklist.
+	FirstContactAt time.Time
 }
 
 // ResultStatus is the life of a result (HL7 v2 table 0085 words).

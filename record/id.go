@@ -4,6 +4,8 @@ package record
 
 import (
 	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base32"
 	"time"
 
 	"github.com/oklog/ulid/v2"
@@ -42,4 +44,14 @@ func ValidID(s string) bool {
 		}
 	}
 	return true
+}
+
+// idText has the alphabet of ULIDs, so that ids look alike everywhere.
+var idText = base32.NewEncoding("0123456789abcdefghjkmnpqrstvwxyz").WithPadding(base32.NoPadding)
+
+// DigestID is the id of a thing that an institution names itself: an index made again from the blobs gives the same ids, and a
+// name that another institution used before cannot be in the way.
+func DigestID(kind string, institution InstitutionID, name string) string {
+	sum := sha256.Sum256([]byte(kind + "|" + string(institution) + "|" + name))
+	return idText.EncodeToString(sum[:16])
 }

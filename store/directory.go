@@ -206,7 +206,7 @@ func (db *DB) Institutions(ctx context.Context, f InstitutionFilter, p Page) ([]
 		add("substr(division, 1, $%d) = $%d", len(f.Division), f.Division)
 	}
 	if f.Text != "" {
-		add(`name || ' ' || name_en LIKE $%d ESCAPE '\'`, "%"+likeText(f.Text)+"%")
+		add(`name || ' ' || name_en LIKE $%d ESCAPE '\'`, "%"+LikeText(f.Text)+"%")
 	}
 	if f.ActiveOnly {
 		conds = append(conds, "active = 1")

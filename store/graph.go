@@ -217,6 +217,24 @@ func (g *Graph) CentreFor(id record.InstitutionID, kind record.CentreKind) (Cent
 	return Centre{}, false
 }
 
+// CentreOf is the centre of a kind that reads what the caller's institution examines: Denied if the scope does not reach that
+// institution, Precondition if no centre serves it.
+func (db *DB) CentreOf(ctx context.Context, s record.Scope, kind record.CentreKind) (Centre, error) {
+	inst := s.Actor.Institution
+	if !s.Reaches(inst) {
+		return Centre{}, record.Errorf(record.Denied, "not permitted to send for institution %s", inst)
+	}
+	g, err := db.Graph(ctx)
+	if err != nil {
+		return Centre{}, err
+	}
+	centre, ok := g.CentreFor(inst, kind)
+	if !ok {
+		return Centre{}, record.Errorf(record.Precondition, "no %s centre reads for institution %s", kind, inst)
+	}
+	return centre, nil
+}
+
 // Hosted are the centres whose doctors are those of host.
 func (g *Graph) Hosted(host record.InstitutionID) []Centre { return slices.Clone(g.hosted[host]) }
 

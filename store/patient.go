@@ -164,7 +164,7 @@ func (db *DB) FindPatients(ctx context.Context, scope record.Scope, q PatientQue
 		add(cond, q.LocalID.Reveal())
 	}
 	if key := foldName(q.Name.Reveal()); key != "" {
-		add(`p.name_key LIKE $%d ESCAPE '\'`, likeText(key)+"%")
+		add(`p.name_key LIKE $%d ESCAPE '\'`, LikeText(key)+"%")
 	}
 	if !q.BirthDate.IsZero() {
 		add("p.birth_date = $%d", q.BirthDate.String())

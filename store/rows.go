@@ -7,7 +7,6 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/lianzhen/lianzhen/record"
 )
@@ -53,9 +52,4 @@ func missing(err error, format string, args ...any) error {
 		return fmt.Errorf(format+": %w", append(args, err)...)
 	}
 	return nil
-}
-
-// likeText takes the meaning from the wildcards of LIKE ... ESCAPE '\'.
-func likeText(s string) string {
-	return strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(s)
 }

@@ -154,6 +154,12 @@ func (s *Spool) reserve(n int64) bool {
 	return true
 }
 
+// contents of an object, in memory or in a file.
+type contents interface {
+	io.ReadSeeker
+	io.ReaderAt
+}
+
 // Part is one arriving object. It is an io.Writer for one goroutine.
 type Part struct {
 	spool  *Spool
@@ -297,7 +303,15 @@ func (p *Part) Prefix() io.Reader {
 	return io.NewSectionReader(p.file, 0, p.prefix)
 }
 
-func (p *Part) content() io.ReadSeeker {
+// ReaderAt reads any part of the object. It is valid until Store, Keep or Discard.
+func (p *Part) ReaderAt() (io.ReaderAt, error) {
+	if p.ended {
+		return nil, fs.ErrClosed
+	}
+	return p.content(), nil
+}
+
+func (p *Part) content() contents {
 	if p.file != nil {
 		return io.NewSectionReader(p.file, 0, p.size)
 	}

@@ -8,10 +8,9 @@ import (
 	"time"
 	"unicode"
 
-	"github.com/mozillazg/go-pinyin"
-
 	"github.com/lianzhen/lianzhen/codec/dicom"
 	"github.com/lianzhen/lianzhen/record"
+	"github.com/lianzhen/lianzhen/store"
 )
 
 // entry makes the worklist entry. Every attribute that we support is there, empty where nothing is known.
@@ -124,8 +123,8 @@ func personName(name, latin string) string {
 	}
 	family, given := splitChinese(name)
 	if latin == "" {
-		latin = capital(pinyinOf(family))
-		if g := capital(pinyinOf(given)); g != "" {
+		latin = capital(store.Pinyin(family))
+		if g := capital(store.Pinyin(given)); g != "" {
 			latin += "^" + g
 		}
 	}
@@ -172,10 +171,6 @@ func splitChinese(name string) (family, given string) {
 	}
 	return string(r[:1]), string(r[1:])
 }
-
-var pinyinArgs = pinyin.NewArgs()
-
-func pinyinOf(s string) string { return strings.Join(pinyin.LazyPinyin(s, pinyinArgs), "") }
 
 func capital(s string) string {
 	if s == "" {

@@ -133,8 +133,10 @@ type Case struct {
 	Additions bool `protobuf:"varint,31,opt,name=additions,proto3" json:"additions,omitempty"`
 	// A critical value waits for its acknowledgement.
 	CriticalUnacknowledged bool `protobuf:"varint,32,opt,name=critical_unacknowledged,json=criticalUnacknowledged,proto3" json:"critical_unacknowledged,omitempty"`
-	unknownFields          protoimpl.UnknownFields
-	sizeCache              protoimpl.SizeCache
+	// First medical contact of an emergency pathway: its clock runs. Not set where there is none.
+	FirstContactAt *timestamppb.Timestamp `protobuf:"bytes,33,opt,name=first_contact_at,json=firstContactAt,proto3" json:"first_contact_at,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *Case) Reset() {
@@ -389,6 +391,13 @@ func (x *Case) GetCriticalUnacknowledged() bool {
 		return x.CriticalUnacknowledged
 	}
 	return false
+}
+
+func (x *Case) GetFirstContactAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.FirstContactAt
+	}
+	return nil
 }
 
 type ListCasesRequest struct {
@@ -901,8 +910,10 @@ type ReportText struct {
 	Positive   bool   `protobuf:"varint,3,opt,name=positive,proto3" json:"positive,omitempty"`
 	// Advice for the clinic that treats.
 	Recommendation string `protobuf:"bytes,4,opt,name=recommendation,proto3" json:"recommendation,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	// The same, coded.
+	Conclusions   []*CodedConclusion `protobuf:"bytes,5,rep,name=conclusions,proto3" json:"conclusions,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ReportText) Reset() {
@@ -963,6 +974,75 @@ func (x *ReportText) GetRecommendation() string {
 	return ""
 }
 
+func (x *ReportText) GetConclusions() []*CodedConclusion {
+	if x != nil {
+		return x.Conclusions
+	}
+	return nil
+}
+
+// A statement of a report with its code, as it was shown to the doctor.
+type CodedConclusion struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Code  string                 `protobuf:"bytes,1,opt,name=code,proto3" json:"code,omitempty"`
+	// Whose code: "AHA-2007", "SNOMED-CT".
+	System        string `protobuf:"bytes,2,opt,name=system,proto3" json:"system,omitempty"`
+	Text          string `protobuf:"bytes,3,opt,name=text,proto3" json:"text,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CodedConclusion) Reset() {
+	*x = CodedConclusion{}
+	mi := &file_lianzhen_v1_reading_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CodedConclusion) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CodedConclusion) ProtoMessage() {}
+
+func (x *CodedConclusion) ProtoReflect() protoreflect.Message {
+	mi := &file_lianzhen_v1_reading_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CodedConclusion.ProtoReflect.Descriptor instead.
+func (*CodedConclusion) Descriptor() ([]byte, []int) {
+	return file_lianzhen_v1_reading_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *CodedConclusion) GetCode() string {
+	if x != nil {
+		return x.Code
+	}
+	return ""
+}
+
+func (x *CodedConclusion) GetSystem() string {
+	if x != nil {
+		return x.System
+	}
+	return ""
+}
+
+func (x *CodedConclusion) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
 type SaveDraftRequest struct {
 	state  protoimpl.MessageState `protogen:"open.v1"`
 	CaseId string                 `protobuf:"bytes,1,opt,name=case_id,json=caseId,proto3" json:"case_id,omitempty"`
@@ -975,7 +1055,7 @@ type SaveDraftRequest struct {
 
 func (x *SaveDraftRequest) Reset() {
 	*x = SaveDraftRequest{}
-	mi := &file_lianzhen_v1_reading_proto_msgTypes[10]
+	mi := &file_lianzhen_v1_reading_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -987,7 +1067,7 @@ func (x *SaveDraftRequest) String() string {
 func (*SaveDraftRequest) ProtoMessage() {}
 
 func (x *SaveDraftRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_lianzhen_v1_reading_proto_msgTypes[10]
+	mi := &file_lianzhen_v1_reading_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1000,7 +1080,7 @@ func (x *SaveDraftRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SaveDraftRequest.ProtoReflect.Descriptor instead.
 func (*SaveDraftRequest) Descriptor() ([]byte, []int) {
-	return file_lianzhen_v1_reading_proto_rawDescGZIP(), []int{10}
+	return file_lianzhen_v1_reading_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *SaveDraftRequest) GetCaseId() string {
@@ -1038,7 +1118,7 @@ type Draft struct {
 
 func (x *Draft) Reset() {
 	*x = Draft{}
-	mi := &file_lianzhen_v1_reading_proto_msgTypes[11]
+	mi := &file_lianzhen_v1_reading_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1050,7 +1130,7 @@ func (x *Draft) String() string {
 func (*Draft) ProtoMessage() {}
 
 func (x *Draft) ProtoReflect() protoreflect.Message {
-	mi := &file_lianzhen_v1_reading_proto_msgTypes[11]
+	mi := &file_lianzhen_v1_reading_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1063,7 +1143,7 @@ func (x *Draft) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Draft.ProtoReflect.Descriptor instead.
 func (*Draft) Descriptor() ([]byte, []int) {
-	return file_lianzhen_v1_reading_proto_rawDescGZIP(), []int{11}
+	return file_lianzhen_v1_reading_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *Draft) GetCaseId() string {
@@ -1117,7 +1197,7 @@ type ListDraftsRequest struct {
 
 func (x *ListDraftsRequest) Reset() {
 	*x = ListDraftsRequest{}
-	mi := &file_lianzhen_v1_reading_proto_msgTypes[12]
+	mi := &file_lianzhen_v1_reading_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1129,7 +1209,7 @@ func (x *ListDraftsRequest) String() string {
 func (*ListDraftsRequest) ProtoMessage() {}
 
 func (x *ListDraftsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_lianzhen_v1_reading_proto_msgTypes[12]
+	mi := &file_lianzhen_v1_reading_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1142,7 +1222,7 @@ func (x *ListDraftsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListDraftsRequest.ProtoReflect.Descriptor instead.
 func (*ListDraftsRequest) Descriptor() ([]byte, []int) {
-	return file_lianzhen_v1_reading_proto_rawDescGZIP(), []int{12}
+	return file_lianzhen_v1_reading_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *ListDraftsRequest) GetCaseId() string {
@@ -1162,7 +1242,7 @@ type ListDraftsResponse struct {
 
 func (x *ListDraftsResponse) Reset() {
 	*x = ListDraftsResponse{}
-	mi := &file_lianzhen_v1_reading_proto_msgTypes[13]
+	mi := &file_lianzhen_v1_reading_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1174,7 +1254,7 @@ func (x *ListDraftsResponse) String() string {
 func (*ListDraftsResponse) ProtoMessage() {}
 
 func (x *ListDraftsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_lianzhen_v1_reading_proto_msgTypes[13]
+	mi := &file_lianzhen_v1_reading_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1187,7 +1267,7 @@ func (x *ListDraftsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListDraftsResponse.ProtoReflect.Descriptor instead.
 func (*ListDraftsResponse) Descriptor() ([]byte, []int) {
-	return file_lianzhen_v1_reading_proto_rawDescGZIP(), []int{13}
+	return file_lianzhen_v1_reading_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *ListDraftsResponse) GetDrafts() []*Draft {
@@ -1209,7 +1289,7 @@ type SubmitReportRequest struct {
 
 func (x *SubmitReportRequest) Reset() {
 	*x = SubmitReportRequest{}
-	mi := &file_lianzhen_v1_reading_proto_msgTypes[14]
+	mi := &file_lianzhen_v1_reading_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1221,7 +1301,7 @@ func (x *SubmitReportRequest) String() string {
 func (*SubmitReportRequest) ProtoMessage() {}
 
 func (x *SubmitReportRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_lianzhen_v1_reading_proto_msgTypes[14]
+	mi := &file_lianzhen_v1_reading_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1234,7 +1314,7 @@ func (x *SubmitReportRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SubmitReportRequest.ProtoReflect.Descriptor instead.
 func (*SubmitReportRequest) Descriptor() ([]byte, []int) {
-	return file_lianzhen_v1_reading_proto_rawDescGZIP(), []int{14}
+	return file_lianzhen_v1_reading_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *SubmitReportRequest) GetCaseId() string {
@@ -1269,7 +1349,7 @@ type ReturnReportRequest struct {
 
 func (x *ReturnReportRequest) Reset() {
 	*x = ReturnReportRequest{}
-	mi := &file_lianzhen_v1_reading_proto_msgTypes[15]
+	mi := &file_lianzhen_v1_reading_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1281,7 +1361,7 @@ func (x *ReturnReportRequest) String() string {
 func (*ReturnReportRequest) ProtoMessage() {}
 
 func (x *ReturnReportRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_lianzhen_v1_reading_proto_msgTypes[15]
+	mi := &file_lianzhen_v1_reading_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1294,7 +1374,7 @@ func (x *ReturnReportRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReturnReportRequest.ProtoReflect.Descriptor instead.
 func (*ReturnReportRequest) Descriptor() ([]byte, []int) {
-	return file_lianzhen_v1_reading_proto_rawDescGZIP(), []int{15}
+	return file_lianzhen_v1_reading_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *ReturnReportRequest) GetCaseId() string {
@@ -1328,7 +1408,7 @@ type SignReportRequest struct {
 
 func (x *SignReportRequest) Reset() {
 	*x = SignReportRequest{}
-	mi := &file_lianzhen_v1_reading_proto_msgTypes[16]
+	mi := &file_lianzhen_v1_reading_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1340,7 +1420,7 @@ func (x *SignReportRequest) String() string {
 func (*SignReportRequest) ProtoMessage() {}
 
 func (x *SignReportRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_lianzhen_v1_reading_proto_msgTypes[16]
+	mi := &file_lianzhen_v1_reading_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1353,7 +1433,7 @@ func (x *SignReportRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SignReportRequest.ProtoReflect.Descriptor instead.
 func (*SignReportRequest) Descriptor() ([]byte, []int) {
-	return file_lianzhen_v1_reading_proto_rawDescGZIP(), []int{16}
+	return file_lianzhen_v1_reading_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *SignReportRequest) GetCaseId() string {
@@ -1380,7 +1460,7 @@ type AmendReportRequest struct {
 
 func (x *AmendReportRequest) Reset() {
 	*x = AmendReportRequest{}
-	mi := &file_lianzhen_v1_reading_proto_msgTypes[17]
+	mi := &file_lianzhen_v1_reading_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1392,7 +1472,7 @@ func (x *AmendReportRequest) String() string {
 func (*AmendReportRequest) ProtoMessage() {}
 
 func (x *AmendReportRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_lianzhen_v1_reading_proto_msgTypes[17]
+	mi := &file_lianzhen_v1_reading_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1405,7 +1485,7 @@ func (x *AmendReportRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AmendReportRequest.ProtoReflect.Descriptor instead.
 func (*AmendReportRequest) Descriptor() ([]byte, []int) {
-	return file_lianzhen_v1_reading_proto_rawDescGZIP(), []int{17}
+	return file_lianzhen_v1_reading_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *AmendReportRequest) GetCaseId() string {
@@ -1432,7 +1512,7 @@ type WithdrawReportRequest struct {
 
 func (x *WithdrawReportRequest) Reset() {
 	*x = WithdrawReportRequest{}
-	mi := &file_lianzhen_v1_reading_proto_msgTypes[18]
+	mi := &file_lianzhen_v1_reading_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1444,7 +1524,7 @@ func (x *WithdrawReportRequest) String() string {
 func (*WithdrawReportRequest) ProtoMessage() {}
 
 func (x *WithdrawReportRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_lianzhen_v1_reading_proto_msgTypes[18]
+	mi := &file_lianzhen_v1_reading_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1457,7 +1537,7 @@ func (x *WithdrawReportRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WithdrawReportRequest.ProtoReflect.Descriptor instead.
 func (*WithdrawReportRequest) Descriptor() ([]byte, []int) {
-	return file_lianzhen_v1_reading_proto_rawDescGZIP(), []int{18}
+	return file_lianzhen_v1_reading_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *WithdrawReportRequest) GetCaseId() string {
@@ -1498,7 +1578,7 @@ type Report struct {
 
 func (x *Report) Reset() {
 	*x = Report{}
-	mi := &file_lianzhen_v1_reading_proto_msgTypes[19]
+	mi := &file_lianzhen_v1_reading_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1510,7 +1590,7 @@ func (x *Report) String() string {
 func (*Report) ProtoMessage() {}
 
 func (x *Report) ProtoReflect() protoreflect.Message {
-	mi := &file_lianzhen_v1_reading_proto_msgTypes[19]
+	mi := &file_lianzhen_v1_reading_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1523,7 +1603,7 @@ func (x *Report) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Report.ProtoReflect.Descriptor instead.
 func (*Report) Descriptor() ([]byte, []int) {
-	return file_lianzhen_v1_reading_proto_rawDescGZIP(), []int{19}
+	return file_lianzhen_v1_reading_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *Report) GetReportId() string {
@@ -1633,7 +1713,7 @@ type GetReportRequest struct {
 
 func (x *GetReportRequest) Reset() {
 	*x = GetReportRequest{}
-	mi := &file_lianzhen_v1_reading_proto_msgTypes[20]
+	mi := &file_lianzhen_v1_reading_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1645,7 +1725,7 @@ func (x *GetReportRequest) String() string {
 func (*GetReportRequest) ProtoMessage() {}
 
 func (x *GetReportRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_lianzhen_v1_reading_proto_msgTypes[20]
+	mi := &file_lianzhen_v1_reading_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1658,7 +1738,7 @@ func (x *GetReportRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetReportRequest.ProtoReflect.Descriptor instead.
 func (*GetReportRequest) Descriptor() ([]byte, []int) {
-	return file_lianzhen_v1_reading_proto_rawDescGZIP(), []int{20}
+	return file_lianzhen_v1_reading_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *GetReportRequest) GetReportId() string {
@@ -1677,7 +1757,7 @@ type ListReportsRequest struct {
 
 func (x *ListReportsRequest) Reset() {
 	*x = ListReportsRequest{}
-	mi := &file_lianzhen_v1_reading_proto_msgTypes[21]
+	mi := &file_lianzhen_v1_reading_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1689,7 +1769,7 @@ func (x *ListReportsRequest) String() string {
 func (*ListReportsRequest) ProtoMessage() {}
 
 func (x *ListReportsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_lianzhen_v1_reading_proto_msgTypes[21]
+	mi := &file_lianzhen_v1_reading_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1702,7 +1782,7 @@ func (x *ListReportsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListReportsRequest.ProtoReflect.Descriptor instead.
 func (*ListReportsRequest) Descriptor() ([]byte, []int) {
-	return file_lianzhen_v1_reading_proto_rawDescGZIP(), []int{21}
+	return file_lianzhen_v1_reading_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *ListReportsRequest) GetCaseId() string {
@@ -1721,7 +1801,7 @@ type ListReportsResponse struct {
 
 func (x *ListReportsResponse) Reset() {
 	*x = ListReportsResponse{}
-	mi := &file_lianzhen_v1_reading_proto_msgTypes[22]
+	mi := &file_lianzhen_v1_reading_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1733,7 +1813,7 @@ func (x *ListReportsResponse) String() string {
 func (*ListReportsResponse) ProtoMessage() {}
 
 func (x *ListReportsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_lianzhen_v1_reading_proto_msgTypes[22]
+	mi := &file_lianzhen_v1_reading_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1746,7 +1826,7 @@ func (x *ListReportsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListReportsResponse.ProtoReflect.Descriptor instead.
 func (*ListReportsResponse) Descriptor() ([]byte, []int) {
-	return file_lianzhen_v1_reading_proto_rawDescGZIP(), []int{22}
+	return file_lianzhen_v1_reading_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *ListReportsResponse) GetReports() []*Report {
@@ -1772,14 +1852,21 @@ type CriticalValue struct {
 	// What was done: who was told, how the patient was found.
 	Handling string `protobuf:"bytes,12,opt,name=handling,proto3" json:"handling,omitempty"`
 	// How often it was passed on because nobody acknowledged in time.
-	Escalations   int32 `protobuf:"varint,13,opt,name=escalations,proto3" json:"escalations,omitempty"`
+	Escalations int32 `protobuf:"varint,13,opt,name=escalations,proto3" json:"escalations,omitempty"`
+	// Rule and version of an algorithm's alarm; empty: a doctor raised it.
+	Rule string `protobuf:"bytes,14,opt,name=rule,proto3" json:"rule,omitempty"`
+	// A doctor said why the alarm was false.
+	DismissedAt   *timestamppb.Timestamp `protobuf:"bytes,15,opt,name=dismissed_at,json=dismissedAt,proto3" json:"dismissed_at,omitempty"`
+	DismissedBy   string                 `protobuf:"bytes,16,opt,name=dismissed_by,json=dismissedBy,proto3" json:"dismissed_by,omitempty"`
+	DismissReason string                 `protobuf:"bytes,17,opt,name=dismiss_reason,json=dismissReason,proto3" json:"dismiss_reason,omitempty"`
+	Calls         []*CriticalCall        `protobuf:"bytes,18,rep,name=calls,proto3" json:"calls,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *CriticalValue) Reset() {
 	*x = CriticalValue{}
-	mi := &file_lianzhen_v1_reading_proto_msgTypes[23]
+	mi := &file_lianzhen_v1_reading_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1791,7 +1878,7 @@ func (x *CriticalValue) String() string {
 func (*CriticalValue) ProtoMessage() {}
 
 func (x *CriticalValue) ProtoReflect() protoreflect.Message {
-	mi := &file_lianzhen_v1_reading_proto_msgTypes[23]
+	mi := &file_lianzhen_v1_reading_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1804,7 +1891,7 @@ func (x *CriticalValue) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CriticalValue.ProtoReflect.Descriptor instead.
 func (*CriticalValue) Descriptor() ([]byte, []int) {
-	return file_lianzhen_v1_reading_proto_rawDescGZIP(), []int{23}
+	return file_lianzhen_v1_reading_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *CriticalValue) GetCriticalValueId() string {
@@ -1898,6 +1985,206 @@ func (x *CriticalValue) GetEscalations() int32 {
 	return 0
 }
 
+func (x *CriticalValue) GetRule() string {
+	if x != nil {
+		return x.Rule
+	}
+	return ""
+}
+
+func (x *CriticalValue) GetDismissedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.DismissedAt
+	}
+	return nil
+}
+
+func (x *CriticalValue) GetDismissedBy() string {
+	if x != nil {
+		return x.DismissedBy
+	}
+	return ""
+}
+
+func (x *CriticalValue) GetDismissReason() string {
+	if x != nil {
+		return x.DismissReason
+	}
+	return ""
+}
+
+func (x *CriticalValue) GetCalls() []*CriticalCall {
+	if x != nil {
+		return x.Calls
+	}
+	return nil
+}
+
+// Somebody was called: who was told, what they answered.
+type CriticalCall struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	At            *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=at,proto3" json:"at,omitempty"`
+	By            string                 `protobuf:"bytes,2,opt,name=by,proto3" json:"by,omitempty"`
+	Note          string                 `protobuf:"bytes,3,opt,name=note,proto3" json:"note,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CriticalCall) Reset() {
+	*x = CriticalCall{}
+	mi := &file_lianzhen_v1_reading_proto_msgTypes[25]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CriticalCall) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CriticalCall) ProtoMessage() {}
+
+func (x *CriticalCall) ProtoReflect() protoreflect.Message {
+	mi := &file_lianzhen_v1_reading_proto_msgTypes[25]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CriticalCall.ProtoReflect.Descriptor instead.
+func (*CriticalCall) Descriptor() ([]byte, []int) {
+	return file_lianzhen_v1_reading_proto_rawDescGZIP(), []int{25}
+}
+
+func (x *CriticalCall) GetAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.At
+	}
+	return nil
+}
+
+func (x *CriticalCall) GetBy() string {
+	if x != nil {
+		return x.By
+	}
+	return ""
+}
+
+func (x *CriticalCall) GetNote() string {
+	if x != nil {
+		return x.Note
+	}
+	return ""
+}
+
+type DismissCriticalValueRequest struct {
+	state           protoimpl.MessageState `protogen:"open.v1"`
+	CriticalValueId string                 `protobuf:"bytes,1,opt,name=critical_value_id,json=criticalValueId,proto3" json:"critical_value_id,omitempty"`
+	Reason          string                 `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
+}
+
+func (x *DismissCriticalValueRequest) Reset() {
+	*x = DismissCriticalValueRequest{}
+	mi := &file_lianzhen_v1_reading_proto_msgTypes[26]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DismissCriticalValueRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DismissCriticalValueRequest) ProtoMessage() {}
+
+func (x *DismissCriticalValueRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_lianzhen_v1_reading_proto_msgTypes[26]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DismissCriticalValueRequest.ProtoReflect.Descriptor instead.
+func (*DismissCriticalValueRequest) Descriptor() ([]byte, []int) {
+	return file_lianzhen_v1_reading_proto_rawDescGZIP(), []int{26}
+}
+
+func (x *DismissCriticalValueRequest) GetCriticalValueId() string {
+	if x != nil {
+		return x.CriticalValueId
+	}
+	return ""
+}
+
+func (x *DismissCriticalValueRequest) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+type NoteCriticalCallRequest struct {
+	state           protoimpl.MessageState `protogen:"open.v1"`
+	CriticalValueId string                 `protobuf:"bytes,1,opt,name=critical_value_id,json=criticalValueId,proto3" json:"critical_value_id,omitempty"`
+	Note            string                 `protobuf:"bytes,2,opt,name=note,proto3" json:"note,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
+}
+
+func (x *NoteCriticalCallRequest) Reset() {
+	*x = NoteCriticalCallRequest{}
+	mi := &file_lianzhen_v1_reading_proto_msgTypes[27]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *NoteCriticalCallRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*NoteCriticalCallRequest) ProtoMessage() {}
+
+func (x *NoteCriticalCallRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_lianzhen_v1_reading_proto_msgTypes[27]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use NoteCriticalCallRequest.ProtoReflect.Descriptor instead.
+func (*NoteCriticalCallRequest) Descriptor() ([]byte, []int) {
+	return file_lianzhen_v1_reading_proto_rawDescGZIP(), []int{27}
+}
+
+func (x *NoteCriticalCallRequest) GetCriticalValueId() string {
+	if x != nil {
+		return x.CriticalValueId
+	}
+	return ""
+}
+
+func (x *NoteCriticalCallRequest) GetNote() string {
+	if x != nil {
+		return x.Note
+	}
+	return ""
+}
+
 type RaiseCriticalValueRequest struct {
 	state   protoimpl.MessageState `protogen:"open.v1"`
 	CaseId  string                 `protobuf:"bytes,1,opt,name=case_id,json=caseId,proto3" json:"case_id,omitempty"`
@@ -1910,7 +2197,7 @@ type RaiseCriticalValueRequest struct {
 
 func (x *RaiseCriticalValueRequest) Reset() {
 	*x = RaiseCriticalValueRequest{}
-	mi := &file_lianzhen_v1_reading_proto_msgTypes[24]
+	mi := &file_lianzhen_v1_reading_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1922,7 +2209,7 @@ func (x *RaiseCriticalValueRequest) String() string {
 func (*RaiseCriticalValueRequest) ProtoMessage() {}
 
 func (x *RaiseCriticalValueRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_lianzhen_v1_reading_proto_msgTypes[24]
+	mi := &file_lianzhen_v1_reading_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1935,7 +2222,7 @@ func (x *RaiseCriticalValueRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RaiseCriticalValueRequest.ProtoReflect.Descriptor instead.
 func (*RaiseCriticalValueRequest) Descriptor() ([]byte, []int) {
-	return file_lianzhen_v1_reading_proto_rawDescGZIP(), []int{24}
+	return file_lianzhen_v1_reading_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *RaiseCriticalValueRequest) GetCaseId() string {
@@ -1969,7 +2256,7 @@ type AcknowledgeCriticalValueRequest struct {
 
 func (x *AcknowledgeCriticalValueRequest) Reset() {
 	*x = AcknowledgeCriticalValueRequest{}
-	mi := &file_lianzhen_v1_reading_proto_msgTypes[25]
+	mi := &file_lianzhen_v1_reading_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1981,7 +2268,7 @@ func (x *AcknowledgeCriticalValueRequest) String() string {
 func (*AcknowledgeCriticalValueRequest) ProtoMessage() {}
 
 func (x *AcknowledgeCriticalValueRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_lianzhen_v1_reading_proto_msgTypes[25]
+	mi := &file_lianzhen_v1_reading_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1994,7 +2281,7 @@ func (x *AcknowledgeCriticalValueRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AcknowledgeCriticalValueRequest.ProtoReflect.Descriptor instead.
 func (*AcknowledgeCriticalValueRequest) Descriptor() ([]byte, []int) {
-	return file_lianzhen_v1_reading_proto_rawDescGZIP(), []int{25}
+	return file_lianzhen_v1_reading_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *AcknowledgeCriticalValueRequest) GetCriticalValueId() string {
@@ -2023,7 +2310,7 @@ type ListCriticalValuesRequest struct {
 
 func (x *ListCriticalValuesRequest) Reset() {
 	*x = ListCriticalValuesRequest{}
-	mi := &file_lianzhen_v1_reading_proto_msgTypes[26]
+	mi := &file_lianzhen_v1_reading_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2035,7 +2322,7 @@ func (x *ListCriticalValuesRequest) String() string {
 func (*ListCriticalValuesRequest) ProtoMessage() {}
 
 func (x *ListCriticalValuesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_lianzhen_v1_reading_proto_msgTypes[26]
+	mi := &file_lianzhen_v1_reading_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2048,7 +2335,7 @@ func (x *ListCriticalValuesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListCriticalValuesRequest.ProtoReflect.Descriptor instead.
 func (*ListCriticalValuesRequest) Descriptor() ([]byte, []int) {
-	return file_lianzhen_v1_reading_proto_rawDescGZIP(), []int{26}
+	return file_lianzhen_v1_reading_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *ListCriticalValuesRequest) GetPageSize() int32 {
@@ -2089,7 +2376,7 @@ type ListCriticalValuesResponse struct {
 
 func (x *ListCriticalValuesResponse) Reset() {
 	*x = ListCriticalValuesResponse{}
-	mi := &file_lianzhen_v1_reading_proto_msgTypes[27]
+	mi := &file_lianzhen_v1_reading_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2101,7 +2388,7 @@ func (x *ListCriticalValuesResponse) String() string {
 func (*ListCriticalValuesResponse) ProtoMessage() {}
 
 func (x *ListCriticalValuesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_lianzhen_v1_reading_proto_msgTypes[27]
+	mi := &file_lianzhen_v1_reading_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2114,7 +2401,7 @@ func (x *ListCriticalValuesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListCriticalValuesResponse.ProtoReflect.Descriptor instead.
 func (*ListCriticalValuesResponse) Descriptor() ([]byte, []int) {
-	return file_lianzhen_v1_reading_proto_rawDescGZIP(), []int{27}
+	return file_lianzhen_v1_reading_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *ListCriticalValuesResponse) GetCriticalValues() []*CriticalValue {
@@ -2141,7 +2428,7 @@ type WatchResultsRequest struct {
 
 func (x *WatchResultsRequest) Reset() {
 	*x = WatchResultsRequest{}
-	mi := &file_lianzhen_v1_reading_proto_msgTypes[28]
+	mi := &file_lianzhen_v1_reading_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2153,7 +2440,7 @@ func (x *WatchResultsRequest) String() string {
 func (*WatchResultsRequest) ProtoMessage() {}
 
 func (x *WatchResultsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_lianzhen_v1_reading_proto_msgTypes[28]
+	mi := &file_lianzhen_v1_reading_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2166,7 +2453,7 @@ func (x *WatchResultsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchResultsRequest.ProtoReflect.Descriptor instead.
 func (*WatchResultsRequest) Descriptor() ([]byte, []int) {
-	return file_lianzhen_v1_reading_proto_rawDescGZIP(), []int{28}
+	return file_lianzhen_v1_reading_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *WatchResultsRequest) GetAfter() string {
@@ -2191,7 +2478,7 @@ type ResultChange struct {
 
 func (x *ResultChange) Reset() {
 	*x = ResultChange{}
-	mi := &file_lianzhen_v1_reading_proto_msgTypes[29]
+	mi := &file_lianzhen_v1_reading_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2203,7 +2490,7 @@ func (x *ResultChange) String() string {
 func (*ResultChange) ProtoMessage() {}
 
 func (x *ResultChange) ProtoReflect() protoreflect.Message {
-	mi := &file_lianzhen_v1_reading_proto_msgTypes[29]
+	mi := &file_lianzhen_v1_reading_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2216,7 +2503,7 @@ func (x *ResultChange) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResultChange.ProtoReflect.Descriptor instead.
 func (*ResultChange) Descriptor() ([]byte, []int) {
-	return file_lianzhen_v1_reading_proto_rawDescGZIP(), []int{29}
+	return file_lianzhen_v1_reading_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *ResultChange) GetCursor() string {
@@ -2271,7 +2558,7 @@ type ListResultChangesRequest struct {
 
 func (x *ListResultChangesRequest) Reset() {
 	*x = ListResultChangesRequest{}
-	mi := &file_lianzhen_v1_reading_proto_msgTypes[30]
+	mi := &file_lianzhen_v1_reading_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2283,7 +2570,7 @@ func (x *ListResultChangesRequest) String() string {
 func (*ListResultChangesRequest) ProtoMessage() {}
 
 func (x *ListResultChangesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_lianzhen_v1_reading_proto_msgTypes[30]
+	mi := &file_lianzhen_v1_reading_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2296,7 +2583,7 @@ func (x *ListResultChangesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListResultChangesRequest.ProtoReflect.Descriptor instead.
 func (*ListResultChangesRequest) Descriptor() ([]byte, []int) {
-	return file_lianzhen_v1_reading_proto_rawDescGZIP(), []int{30}
+	return file_lianzhen_v1_reading_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *ListResultChangesRequest) GetAfter() string {
@@ -2324,7 +2611,7 @@ type ListResultChangesResponse struct {
 
 func (x *ListResultChangesResponse) Reset() {
 	*x = ListResultChangesResponse{}
-	mi := &file_lianzhen_v1_reading_proto_msgTypes[31]
+	mi := &file_lianzhen_v1_reading_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2336,7 +2623,7 @@ func (x *ListResultChangesResponse) String() string {
 func (*ListResultChangesResponse) ProtoMessage() {}
 
 func (x *ListResultChangesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_lianzhen_v1_reading_proto_msgTypes[31]
+	mi := &file_lianzhen_v1_reading_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2349,7 +2636,7 @@ func (x *ListResultChangesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListResultChangesResponse.ProtoReflect.Descriptor instead.
 func (*ListResultChangesResponse) Descriptor() ([]byte, []int) {
-	return file_lianzhen_v1_reading_proto_rawDescGZIP(), []int{31}
+	return file_lianzhen_v1_reading_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *ListResultChangesResponse) GetChanges() []*ResultChange {
@@ -2370,7 +2657,8 @@ var File_lianzhen_v1_reading_proto protoreflect.FileDescriptor
 
 const file_lianzhen_v1_reading_proto_rawDesc = "" +
 	"\n" +
-	"\x19lianzhen/v1/reading.proto\x12\vlianzhen.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x18lianzhen/v1/common.proto\"\xdc\t\n" +
+	"\x19lianzhen/v1/reading.proto\x12\vlianzhen.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x18lianzhen/v1/common.proto\"\xa2\n" +
+	"\n" +
 	"\x04Case\x12\x17\n" +
 	"\acase_id\x18\x01 \x01(\tR\x06caseId\x12+\n" +
 	"\x04kind\x18\x02 \x01(\x0e2\x17.lianzhen.v1.CentreKindR\x04kind\x12\x1b\n" +
@@ -2409,7 +2697,8 @@ const file_lianzhen_v1_reading_proto_rawDesc = "" +
 	"incomplete\x12\x1a\n" +
 	"\bcritical\x18\x1e \x01(\bR\bcritical\x12\x1c\n" +
 	"\tadditions\x18\x1f \x01(\bR\tadditions\x127\n" +
-	"\x17critical_unacknowledged\x18  \x01(\bR\x16criticalUnacknowledged\"\x82\x04\n" +
+	"\x17critical_unacknowledged\x18  \x01(\bR\x16criticalUnacknowledged\x12D\n" +
+	"\x10first_contact_at\x18! \x01(\v2\x1a.google.protobuf.TimestampR\x0efirstContactAt\"\x82\x04\n" +
 	"\x10ListCasesRequest\x12'\n" +
 	"\tpage_size\x18\x01 \x01(\x05B\n" +
 	"\xbaH\a\x1a\x05\x18\xe8\a(\x00R\bpageSize\x12\x1d\n" +
@@ -2453,7 +2742,7 @@ const file_lianzhen_v1_reading_proto_rawDesc = "" +
 	"\x12SetPriorityRequest\x12\"\n" +
 	"\acase_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\x06caseId\x12=\n" +
 	"\bpriority\x18\x02 \x01(\x0e2\x15.lianzhen.v1.PriorityB\n" +
-	"\xbaH\a\x82\x01\x04\x10\x01 \x00R\bpriority\"\xab\x01\n" +
+	"\xbaH\a\x82\x01\x04\x10\x01 \x00R\bpriority\"\xf5\x01\n" +
 	"\n" +
 	"ReportText\x12%\n" +
 	"\bfindings\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x18\xa0\x9c\x01R\bfindings\x12(\n" +
@@ -2461,7 +2750,13 @@ const file_lianzhen_v1_reading_proto_rawDesc = "" +
 	"impression\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\xc0>R\n" +
 	"impression\x12\x1a\n" +
 	"\bpositive\x18\x03 \x01(\bR\bpositive\x120\n" +
-	"\x0erecommendation\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\xa0\x1fR\x0erecommendation\"\x8c\x01\n" +
+	"\x0erecommendation\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\xa0\x1fR\x0erecommendation\x12H\n" +
+	"\vconclusions\x18\x05 \x03(\v2\x1c.lianzhen.v1.CodedConclusionB\b\xbaH\x05\x92\x01\x02\x10dR\vconclusions\"s\n" +
+	"\x0fCodedConclusion\x12\x1d\n" +
+	"\x04code\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\x04code\x12!\n" +
+	"\x06system\x18\x02 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\x06system\x12\x1e\n" +
+	"\x04text\x18\x03 \x01(\tB\n" +
+	"\xbaH\ar\x05\x10\x01\x18\xe8\aR\x04text\"\x8c\x01\n" +
 	"\x10SaveDraftRequest\x12\"\n" +
 	"\acase_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\x06caseId\x123\n" +
 	"\x04text\x18\x02 \x01(\v2\x17.lianzhen.v1.ReportTextB\x06\xbaH\x03\xc8\x01\x01R\x04text\x12\x1f\n" +
@@ -2523,7 +2818,7 @@ const file_lianzhen_v1_reading_proto_rawDesc = "" +
 	"\x12ListReportsRequest\x12\"\n" +
 	"\acase_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\x06caseId\"D\n" +
 	"\x13ListReportsResponse\x12-\n" +
-	"\areports\x18\x01 \x03(\v2\x13.lianzhen.v1.ReportR\areports\"\x8d\x04\n" +
+	"\areports\x18\x01 \x03(\v2\x13.lianzhen.v1.ReportR\areports\"\xdb\x05\n" +
 	"\rCriticalValue\x12*\n" +
 	"\x11critical_value_id\x18\x01 \x01(\tR\x0fcriticalValueId\x12\x17\n" +
 	"\acase_id\x18\x02 \x01(\tR\x06caseId\x12%\n" +
@@ -2539,7 +2834,24 @@ const file_lianzhen_v1_reading_proto_rawDesc = "" +
 	" \x01(\tR\x0eacknowledgedBy\x12C\n" +
 	"\x0facknowledged_at\x18\v \x01(\v2\x1a.google.protobuf.TimestampR\x0eacknowledgedAt\x12\x1a\n" +
 	"\bhandling\x18\f \x01(\tR\bhandling\x12 \n" +
-	"\vescalations\x18\r \x01(\x05R\vescalations\"\x8d\x01\n" +
+	"\vescalations\x18\r \x01(\x05R\vescalations\x12\x12\n" +
+	"\x04rule\x18\x0e \x01(\tR\x04rule\x12=\n" +
+	"\fdismissed_at\x18\x0f \x01(\v2\x1a.google.protobuf.TimestampR\vdismissedAt\x12!\n" +
+	"\fdismissed_by\x18\x10 \x01(\tR\vdismissedBy\x12%\n" +
+	"\x0edismiss_reason\x18\x11 \x01(\tR\rdismissReason\x12/\n" +
+	"\x05calls\x18\x12 \x03(\v2\x19.lianzhen.v1.CriticalCallR\x05calls\"^\n" +
+	"\fCriticalCall\x12*\n" +
+	"\x02at\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\x02at\x12\x0e\n" +
+	"\x02by\x18\x02 \x01(\tR\x02by\x12\x12\n" +
+	"\x04note\x18\x03 \x01(\tR\x04note\"x\n" +
+	"\x1bDismissCriticalValueRequest\x125\n" +
+	"\x11critical_value_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\x0fcriticalValueId\x12\"\n" +
+	"\x06reason\x18\x02 \x01(\tB\n" +
+	"\xbaH\ar\x05\x10\x01\x18\xe8\aR\x06reason\"p\n" +
+	"\x17NoteCriticalCallRequest\x125\n" +
+	"\x11critical_value_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\x0fcriticalValueId\x12\x1e\n" +
+	"\x04note\x18\x02 \x01(\tB\n" +
+	"\xbaH\ar\x05\x10\x01\x18\xe8\aR\x04note\"\x8d\x01\n" +
 	"\x19RaiseCriticalValueRequest\x12\"\n" +
 	"\acase_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\x06caseId\x12$\n" +
 	"\afinding\x18\x02 \x01(\tB\n" +
@@ -2585,7 +2897,7 @@ const file_lianzhen_v1_reading_proto_rawDesc = "" +
 	"\x13CASE_STATE_RETURNED\x10\x04\x12\x15\n" +
 	"\x11CASE_STATE_SIGNED\x10\x05\x12\x17\n" +
 	"\x13CASE_STATE_AMENDING\x10\x06\x12\x18\n" +
-	"\x14CASE_STATE_WITHDRAWN\x10\a2\xe3\x13\n" +
+	"\x14CASE_STATE_WITHDRAWN\x10\a2\xa8\x16\n" +
 	"\x0eReadingService\x12\x8c\x01\n" +
 	"\tListCases\x12\x1d.lianzhen.v1.ListCasesRequest\x1a\x1e.lianzhen.v1.ListCasesResponse\"@\x82\xd3\xe4\x93\x02:Z!:\x01*\"\x1c/api/v1/reading/cases:search\x12\x15/api/v1/reading/cases\x12b\n" +
 	"\aGetCase\x12\x1b.lianzhen.v1.GetCaseRequest\x1a\x11.lianzhen.v1.Case\"'\x82\xd3\xe4\x93\x02!\x12\x1f/api/v1/reading/cases/{case_id}\x12l\n" +
@@ -2606,7 +2918,9 @@ const file_lianzhen_v1_reading_proto_rawDesc = "" +
 	"\tGetReport\x12\x1d.lianzhen.v1.GetReportRequest\x1a\x13.lianzhen.v1.Report\"+\x82\xd3\xe4\x93\x02%\x12#/api/v1/reading/reports/{report_id}\x12\x81\x01\n" +
 	"\vListReports\x12\x1f.lianzhen.v1.ListReportsRequest\x1a .lianzhen.v1.ListReportsResponse\"/\x82\xd3\xe4\x93\x02)\x12'/api/v1/reading/cases/{case_id}/reports\x12\x93\x01\n" +
 	"\x12RaiseCriticalValue\x12&.lianzhen.v1.RaiseCriticalValueRequest\x1a\x1a.lianzhen.v1.CriticalValue\"9\x82\xd3\xe4\x93\x023:\x01*\"./api/v1/reading/cases/{case_id}/criticalValues\x12\xaf\x01\n" +
-	"\x18AcknowledgeCriticalValue\x12,.lianzhen.v1.AcknowledgeCriticalValueRequest\x1a\x1a.lianzhen.v1.CriticalValue\"I\x82\xd3\xe4\x93\x02C:\x01*\">/api/v1/reading/criticalValues/{critical_value_id}:acknowledge\x12\x8d\x01\n" +
+	"\x18AcknowledgeCriticalValue\x12,.lianzhen.v1.AcknowledgeCriticalValueRequest\x1a\x1a.lianzhen.v1.CriticalValue\"I\x82\xd3\xe4\x93\x02C:\x01*\">/api/v1/reading/criticalValues/{critical_value_id}:acknowledge\x12\xa3\x01\n" +
+	"\x14DismissCriticalValue\x12(.lianzhen.v1.DismissCriticalValueRequest\x1a\x1a.lianzhen.v1.CriticalValue\"E\x82\xd3\xe4\x93\x02?:\x01*\":/api/v1/reading/criticalValues/{critical_value_id}:dismiss\x12\x9c\x01\n" +
+	"\x10NoteCriticalCall\x12$.lianzhen.v1.NoteCriticalCallRequest\x1a\x1a.lianzhen.v1.CriticalValue\"F\x82\xd3\xe4\x93\x02@:\x01*\";/api/v1/reading/criticalValues/{critical_value_id}:noteCall\x12\x8d\x01\n" +
 	"\x12ListCriticalValues\x12&.lianzhen.v1.ListCriticalValuesRequest\x1a'.lianzhen.v1.ListCriticalValuesResponse\"&\x82\xd3\xe4\x93\x02 \x12\x1e/api/v1/reading/criticalValues\x12t\n" +
 	"\fWatchResults\x12 .lianzhen.v1.WatchResultsRequest\x1a\x19.lianzhen.v1.ResultChange\"%\x82\xd3\xe4\x93\x02\x1f\x12\x1d/api/v1/reading/results:watch0\x01\x12\x83\x01\n" +
 	"\x11ListResultChanges\x12%.lianzhen.v1.ListResultChangesRequest\x1a&.lianzhen.v1.ListResultChangesResponse\"\x1f\x82\xd3\xe4\x93\x02\x19\x12\x17/api/v1/reading/resultsB;Z9github.com/lianzhen/lianzhen/proto/lianzhen/v1;lianzhenv1b\x06proto3"
@@ -2624,7 +2938,7 @@ func file_lianzhen_v1_reading_proto_rawDescGZIP() []byte {
 }
 
 var file_lianzhen_v1_reading_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_lianzhen_v1_reading_proto_msgTypes = make([]protoimpl.MessageInfo, 32)
+var file_lianzhen_v1_reading_proto_msgTypes = make([]protoimpl.MessageInfo, 36)
 var file_lianzhen_v1_reading_proto_goTypes = []any{
 	(CaseState)(0),                          // 0: lianzhen.v1.CaseState
 	(*Case)(nil),                            // 1: lianzhen.v1.Case
@@ -2637,116 +2951,129 @@ var file_lianzhen_v1_reading_proto_goTypes = []any{
 	(*ReleaseCaseRequest)(nil),              // 8: lianzhen.v1.ReleaseCaseRequest
 	(*SetPriorityRequest)(nil),              // 9: lianzhen.v1.SetPriorityRequest
 	(*ReportText)(nil),                      // 10: lianzhen.v1.ReportText
-	(*SaveDraftRequest)(nil),                // 11: lianzhen.v1.SaveDraftRequest
-	(*Draft)(nil),                           // 12: lianzhen.v1.Draft
-	(*ListDraftsRequest)(nil),               // 13: lianzhen.v1.ListDraftsRequest
-	(*ListDraftsResponse)(nil),              // 14: lianzhen.v1.ListDraftsResponse
-	(*SubmitReportRequest)(nil),             // 15: lianzhen.v1.SubmitReportRequest
-	(*ReturnReportRequest)(nil),             // 16: lianzhen.v1.ReturnReportRequest
-	(*SignReportRequest)(nil),               // 17: lianzhen.v1.SignReportRequest
-	(*AmendReportRequest)(nil),              // 18: lianzhen.v1.AmendReportRequest
-	(*WithdrawReportRequest)(nil),           // 19: lianzhen.v1.WithdrawReportRequest
-	(*Report)(nil),                          // 20: lianzhen.v1.Report
-	(*GetReportRequest)(nil),                // 21: lianzhen.v1.GetReportRequest
-	(*ListReportsRequest)(nil),              // 22: lianzhen.v1.ListReportsRequest
-	(*ListReportsResponse)(nil),             // 23: lianzhen.v1.ListReportsResponse
-	(*CriticalValue)(nil),                   // 24: lianzhen.v1.CriticalValue
-	(*RaiseCriticalValueRequest)(nil),       // 25: lianzhen.v1.RaiseCriticalValueRequest
-	(*AcknowledgeCriticalValueRequest)(nil), // 26: lianzhen.v1.AcknowledgeCriticalValueRequest
-	(*ListCriticalValuesRequest)(nil),       // 27: lianzhen.v1.ListCriticalValuesRequest
-	(*ListCriticalValuesResponse)(nil),      // 28: lianzhen.v1.ListCriticalValuesResponse
-	(*WatchResultsRequest)(nil),             // 29: lianzhen.v1.WatchResultsRequest
-	(*ResultChange)(nil),                    // 30: lianzhen.v1.ResultChange
-	(*ListResultChangesRequest)(nil),        // 31: lianzhen.v1.ListResultChangesRequest
-	(*ListResultChangesResponse)(nil),       // 32: lianzhen.v1.ListResultChangesResponse
-	(CentreKind)(0),                         // 33: lianzhen.v1.CentreKind
-	(IdentityGrade)(0),                      // 34: lianzhen.v1.IdentityGrade
-	(Sex)(0),                                // 35: lianzhen.v1.Sex
-	(Priority)(0),                           // 36: lianzhen.v1.Priority
-	(*timestamppb.Timestamp)(nil),           // 37: google.protobuf.Timestamp
-	(ResultStatus)(0),                       // 38: lianzhen.v1.ResultStatus
-	(*Result)(nil),                          // 39: lianzhen.v1.Result
+	(*CodedConclusion)(nil),                 // 11: lianzhen.v1.CodedConclusion
+	(*SaveDraftRequest)(nil),                // 12: lianzhen.v1.SaveDraftRequest
+	(*Draft)(nil),                           // 13: lianzhen.v1.Draft
+	(*ListDraftsRequest)(nil),               // 14: lianzhen.v1.ListDraftsRequest
+	(*ListDraftsResponse)(nil),              // 15: lianzhen.v1.ListDraftsResponse
+	(*SubmitReportRequest)(nil),             // 16: lianzhen.v1.SubmitReportRequest
+	(*ReturnReportRequest)(nil),             // 17: lianzhen.v1.ReturnReportRequest
+	(*SignReportRequest)(nil),               // 18: lianzhen.v1.SignReportRequest
+	(*AmendReportRequest)(nil),              // 19: lianzhen.v1.AmendReportRequest
+	(*WithdrawReportRequest)(nil),           // 20: lianzhen.v1.WithdrawReportRequest
+	(*Report)(nil),                          // 21: lianzhen.v1.Report
+	(*GetReportRequest)(nil),                // 22: lianzhen.v1.GetReportRequest
+	(*ListReportsRequest)(nil),              // 23: lianzhen.v1.ListReportsRequest
+	(*ListReportsResponse)(nil),             // 24: lianzhen.v1.ListReportsResponse
+	(*CriticalValue)(nil),                   // 25: lianzhen.v1.CriticalValue
+	(*CriticalCall)(nil),                    // 26: lianzhen.v1.CriticalCall
+	(*DismissCriticalValueRequest)(nil),     // 27: lianzhen.v1.DismissCriticalValueRequest
+	(*NoteCriticalCallRequest)(nil),         // 28: lianzhen.v1.NoteCriticalCallRequest
+	(*RaiseCriticalValueRequest)(nil),       // 29: lianzhen.v1.RaiseCriticalValueRequest
+	(*AcknowledgeCriticalValueRequest)(nil), // 30: lianzhen.v1.AcknowledgeCriticalValueRequest
+	(*ListCriticalValuesRequest)(nil),       // 31: lianzhen.v1.ListCriticalValuesRequest
+	(*ListCriticalValuesResponse)(nil),      // 32: lianzhen.v1.ListCriticalValuesResponse
+	(*WatchResultsRequest)(nil),             // 33: lianzhen.v1.WatchResultsRequest
+	(*ResultChange)(nil),                    // 34: lianzhen.v1.ResultChange
+	(*ListResultChangesRequest)(nil),        // 35: lianzhen.v1.ListResultChangesRequest
+	(*ListResultChangesResponse)(nil),       // 36: lianzhen.v1.ListResultChangesResponse
+	(CentreKind)(0),                         // 37: lianzhen.v1.CentreKind
+	(IdentityGrade)(0),                      // 38: lianzhen.v1.IdentityGrade
+	(Sex)(0),                                // 39: lianzhen.v1.Sex
+	(Priority)(0),                           // 40: lianzhen.v1.Priority
+	(*timestamppb.Timestamp)(nil),           // 41: google.protobuf.Timestamp
+	(ResultStatus)(0),                       // 42: lianzhen.v1.ResultStatus
+	(*Result)(nil),                          // 43: lianzhen.v1.Result
 }
 var file_lianzhen_v1_reading_proto_depIdxs = []int32{
-	33, // 0: lianzhen.v1.Case.kind:type_name -> lianzhen.v1.CentreKind
-	34, // 1: lianzhen.v1.Case.identity:type_name -> lianzhen.v1.IdentityGrade
-	35, // 2: lianzhen.v1.Case.patient_sex:type_name -> lianzhen.v1.Sex
-	36, // 3: lianzhen.v1.Case.priority:type_name -> lianzhen.v1.Priority
+	37, // 0: lianzhen.v1.Case.kind:type_name -> lianzhen.v1.CentreKind
+	38, // 1: lianzhen.v1.Case.identity:type_name -> lianzhen.v1.IdentityGrade
+	39, // 2: lianzhen.v1.Case.patient_sex:type_name -> lianzhen.v1.Sex
+	40, // 3: lianzhen.v1.Case.priority:type_name -> lianzhen.v1.Priority
 	0,  // 4: lianzhen.v1.Case.state:type_name -> lianzhen.v1.CaseState
-	37, // 5: lianzhen.v1.Case.claim_expires_at:type_name -> google.protobuf.Timestamp
-	37, // 6: lianzhen.v1.Case.performed_at:type_name -> google.protobuf.Timestamp
-	37, // 7: lianzhen.v1.Case.opened_at:type_name -> google.protobuf.Timestamp
-	37, // 8: lianzhen.v1.Case.due_at:type_name -> google.protobuf.Timestamp
-	33, // 9: lianzhen.v1.ListCasesRequest.kind:type_name -> lianzhen.v1.CentreKind
-	0,  // 10: lianzhen.v1.ListCasesRequest.states:type_name -> lianzhen.v1.CaseState
-	36, // 11: lianzhen.v1.ListCasesRequest.priorities:type_name -> lianzhen.v1.Priority
-	1,  // 12: lianzhen.v1.ListCasesResponse.cases:type_name -> lianzhen.v1.Case
-	33, // 13: lianzhen.v1.WatchCasesRequest.kind:type_name -> lianzhen.v1.CentreKind
-	1,  // 14: lianzhen.v1.CaseChange.case:type_name -> lianzhen.v1.Case
-	36, // 15: lianzhen.v1.SetPriorityRequest.priority:type_name -> lianzhen.v1.Priority
-	10, // 16: lianzhen.v1.SaveDraftRequest.text:type_name -> lianzhen.v1.ReportText
-	10, // 17: lianzhen.v1.Draft.text:type_name -> lianzhen.v1.ReportText
-	37, // 18: lianzhen.v1.Draft.saved_at:type_name -> google.protobuf.Timestamp
-	12, // 19: lianzhen.v1.ListDraftsResponse.drafts:type_name -> lianzhen.v1.Draft
-	10, // 20: lianzhen.v1.SubmitReportRequest.text:type_name -> lianzhen.v1.ReportText
-	38, // 21: lianzhen.v1.Report.status:type_name -> lianzhen.v1.ResultStatus
-	10, // 22: lianzhen.v1.Report.text:type_name -> lianzhen.v1.ReportText
-	37, // 23: lianzhen.v1.Report.signed_at:type_name -> google.protobuf.Timestamp
-	20, // 24: lianzhen.v1.ListReportsResponse.reports:type_name -> lianzhen.v1.Report
-	37, // 25: lianzhen.v1.CriticalValue.raised_at:type_name -> google.protobuf.Timestamp
-	37, // 26: lianzhen.v1.CriticalValue.due_at:type_name -> google.protobuf.Timestamp
-	37, // 27: lianzhen.v1.CriticalValue.acknowledged_at:type_name -> google.protobuf.Timestamp
-	24, // 28: lianzhen.v1.ListCriticalValuesResponse.critical_values:type_name -> lianzhen.v1.CriticalValue
-	37, // 29: lianzhen.v1.ResultChange.at:type_name -> google.protobuf.Timestamp
-	39, // 30: lianzhen.v1.ResultChange.result:type_name -> lianzhen.v1.Result
-	20, // 31: lianzhen.v1.ResultChange.report:type_name -> lianzhen.v1.Report
-	24, // 32: lianzhen.v1.ResultChange.critical_value:type_name -> lianzhen.v1.CriticalValue
-	30, // 33: lianzhen.v1.ListResultChangesResponse.changes:type_name -> lianzhen.v1.ResultChange
-	2,  // 34: lianzhen.v1.ReadingService.ListCases:input_type -> lianzhen.v1.ListCasesRequest
-	4,  // 35: lianzhen.v1.ReadingService.GetCase:input_type -> lianzhen.v1.GetCaseRequest
-	5,  // 36: lianzhen.v1.ReadingService.WatchCases:input_type -> lianzhen.v1.WatchCasesRequest
-	7,  // 37: lianzhen.v1.ReadingService.ClaimCase:input_type -> lianzhen.v1.ClaimCaseRequest
-	8,  // 38: lianzhen.v1.ReadingService.ReleaseCase:input_type -> lianzhen.v1.ReleaseCaseRequest
-	9,  // 39: lianzhen.v1.ReadingService.SetPriority:input_type -> lianzhen.v1.SetPriorityRequest
-	11, // 40: lianzhen.v1.ReadingService.SaveDraft:input_type -> lianzhen.v1.SaveDraftRequest
-	13, // 41: lianzhen.v1.ReadingService.ListDrafts:input_type -> lianzhen.v1.ListDraftsRequest
-	15, // 42: lianzhen.v1.ReadingService.SubmitReport:input_type -> lianzhen.v1.SubmitReportRequest
-	16, // 43: lianzhen.v1.ReadingService.ReturnReport:input_type -> lianzhen.v1.ReturnReportRequest
-	17, // 44: lianzhen.v1.ReadingService.SignReport:input_type -> lianzhen.v1.SignReportRequest
-	18, // 45: lianzhen.v1.ReadingService.AmendReport:input_type -> lianzhen.v1.AmendReportRequest
-	19, // 46: lianzhen.v1.ReadingService.WithdrawReport:input_type -> lianzhen.v1.WithdrawReportRequest
-	21, // 47: lianzhen.v1.ReadingService.GetReport:input_type -> lianzhen.v1.GetReportRequest
-	22, // 48: lianzhen.v1.ReadingService.ListReports:input_type -> lianzhen.v1.ListReportsRequest
-	25, // 49: lianzhen.v1.ReadingService.RaiseCriticalValue:input_type -> lianzhen.v1.RaiseCriticalValueRequest
-	26, // 50: lianzhen.v1.ReadingService.AcknowledgeCriticalValue:input_type -> lianzhen.v1.AcknowledgeCriticalValueRequest
-	27, // 51: lianzhen.v1.ReadingService.ListCriticalValues:input_type -> lianzhen.v1.ListCriticalValuesRequest
-	29, // 52: lianzhen.v1.ReadingService.WatchResults:input_type -> lianzhen.v1.WatchResultsRequest
-	31, // 53: lianzhen.v1.ReadingService.ListResultChanges:input_type -> lianzhen.v1.ListResultChangesRequest
-	3,  // 54: lianzhen.v1.ReadingService.ListCases:output_type -> lianzhen.v1.ListCasesResponse
-	1,  // 55: lianzhen.v1.ReadingService.GetCase:output_type -> lianzhen.v1.Case
-	6,  // 56: lianzhen.v1.ReadingService.WatchCases:output_type -> lianzhen.v1.CaseChange
-	1,  // 57: lianzhen.v1.ReadingService.ClaimCase:output_type -> lianzhen.v1.Case
-	1,  // 58: lianzhen.v1.ReadingService.ReleaseCase:output_type -> lianzhen.v1.Case
-	1,  // 59: lianzhen.v1.ReadingService.SetPriority:output_type -> lianzhen.v1.Case
-	12, // 60: lianzhen.v1.ReadingService.SaveDraft:output_type -> lianzhen.v1.Draft
-	14, // 61: lianzhen.v1.ReadingService.ListDrafts:output_type -> lianzhen.v1.ListDraftsResponse
-	1,  // 62: lianzhen.v1.ReadingService.SubmitReport:output_type -> lianzhen.v1.Case
-	1,  // 63: lianzhen.v1.ReadingService.ReturnReport:output_type -> lianzhen.v1.Case
-	20, // 64: lianzhen.v1.ReadingService.SignReport:output_type -> lianzhen.v1.Report
-	1,  // 65: lianzhen.v1.ReadingService.AmendReport:output_type -> lianzhen.v1.Case
-	1,  // 66: lianzhen.v1.ReadingService.WithdrawReport:output_type -> lianzhen.v1.Case
-	20, // 67: lianzhen.v1.ReadingService.GetReport:output_type -> lianzhen.v1.Report
-	23, // 68: lianzhen.v1.ReadingService.ListReports:output_type -> lianzhen.v1.ListReportsResponse
-	24, // 69: lianzhen.v1.ReadingService.RaiseCriticalValue:output_type -> lianzhen.v1.CriticalValue
-	24, // 70: lianzhen.v1.ReadingService.AcknowledgeCriticalValue:output_type -> lianzhen.v1.CriticalValue
-	28, // 71: lianzhen.v1.ReadingService.ListCriticalValues:output_type -> lianzhen.v1.ListCriticalValuesResponse
-	30, // 72: lianzhen.v1.ReadingService.WatchResults:output_type -> lianzhen.v1.ResultChange
-	32, // 73: lianzhen.v1.ReadingService.ListResultChanges:output_type -> lianzhen.v1.ListResultChangesResponse
-	54, // [54:74] is the sub-list for method output_type
-	34, // [34:54] is the sub-list for method input_type
-	34, // [34:34] is the sub-list for extension type_name
-	34, // [34:34] is the sub-list for extension extendee
-	0,  // [0:34] is the sub-list for field type_name
+	41, // 5: lianzhen.v1.Case.claim_expires_at:type_name -> google.protobuf.Timestamp
+	41, // 6: lianzhen.v1.Case.performed_at:type_name -> google.protobuf.Timestamp
+	41, // 7: lianzhen.v1.Case.opened_at:type_name -> google.protobuf.Timestamp
+	41, // 8: lianzhen.v1.Case.due_at:type_name -> google.protobuf.Timestamp
+	41, // 9: lianzhen.v1.Case.first_contact_at:type_name -> google.protobuf.Timestamp
+	37, // 10: lianzhen.v1.ListCasesRequest.kind:type_name -> lianzhen.v1.CentreKind
+	0,  // 11: lianzhen.v1.ListCasesRequest.states:type_name -> lianzhen.v1.CaseState
+	40, // 12: lianzhen.v1.ListCasesRequest.priorities:type_name -> lianzhen.v1.Priority
+	1,  // 13: lianzhen.v1.ListCasesResponse.cases:type_name -> lianzhen.v1.Case
+	37, // 14: lianzhen.v1.WatchCasesRequest.kind:type_name -> lianzhen.v1.CentreKind
+	1,  // 15: lianzhen.v1.CaseChange.case:type_name -> lianzhen.v1.Case
+	40, // 16: lianzhen.v1.SetPriorityRequest.priority:type_name -> lianzhen.v1.Priority
+	11, // 17: lianzhen.v1.ReportText.conclusions:type_name -> lianzhen.v1.CodedConclusion
+	10, // 18: lianzhen.v1.SaveDraftRequest.text:type_name -> lianzhen.v1.ReportText
+	10, // 19: lianzhen.v1.Draft.text:type_name -> lianzhen.v1.ReportText
+	41, // 20: lianzhen.v1.Draft.saved_at:type_name -> google.protobuf.Timestamp
+	13, // 21: lianzhen.v1.ListDraftsResponse.drafts:type_name -> lianzhen.v1.Draft
+	10, // 22: lianzhen.v1.SubmitReportRequest.text:type_name -> lianzhen.v1.ReportText
+	42, // 23: lianzhen.v1.Report.status:type_name -> lianzhen.v1.ResultStatus
+	10, // 24: lianzhen.v1.Report.text:type_name -> lianzhen.v1.ReportText
+	41, // 25: lianzhen.v1.Report.signed_at:type_name -> google.protobuf.Timestamp
+	21, // 26: lianzhen.v1.ListReportsResponse.reports:type_name -> lianzhen.v1.Report
+	41, // 27: lianzhen.v1.CriticalValue.raised_at:type_name -> google.protobuf.Timestamp
+	41, // 28: lianzhen.v1.CriticalValue.due_at:type_name -> google.protobuf.Timestamp
+	41, // 29: lianzhen.v1.CriticalValue.acknowledged_at:type_name -> google.protobuf.Timestamp
+	41, // 30: lianzhen.v1.CriticalValue.dismissed_at:type_name -> google.protobuf.Timestamp
+	26, // 31: lianzhen.v1.CriticalValue.calls:type_name -> lianzhen.v1.CriticalCall
+	41, // 32: lianzhen.v1.CriticalCall.at:type_name -> google.protobuf.Timestamp
+	25, // 33: lianzhen.v1.ListCriticalValuesResponse.critical_values:type_name -> lianzhen.v1.CriticalValue
+	41, // 34: lianzhen.v1.ResultChange.at:type_name -> google.protobuf.Timestamp
+	43, // 35: lianzhen.v1.ResultChange.result:type_name -> lianzhen.v1.Result
+	21, // 36: lianzhen.v1.ResultChange.report:type_name -> lianzhen.v1.Report
+	25, // 37: lianzhen.v1.ResultChange.critical_value:type_name -> lianzhen.v1.CriticalValue
+	34, // 38: lianzhen.v1.ListResultChangesResponse.changes:type_name -> lianzhen.v1.ResultChange
+	2,  // 39: lianzhen.v1.ReadingService.ListCases:input_type -> lianzhen.v1.ListCasesRequest
+	4,  // 40: lianzhen.v1.ReadingService.GetCase:input_type -> lianzhen.v1.GetCaseRequest
+	5,  // 41: lianzhen.v1.ReadingService.WatchCases:input_type -> lianzhen.v1.WatchCasesRequest
+	7,  // 42: lianzhen.v1.ReadingService.ClaimCase:input_type -> lianzhen.v1.ClaimCaseRequest
+	8,  // 43: lianzhen.v1.ReadingService.ReleaseCase:input_type -> lianzhen.v1.ReleaseCaseRequest
+	9,  // 44: lianzhen.v1.ReadingService.SetPriority:input_type -> lianzhen.v1.SetPriorityRequest
+	12, // 45: lianzhen.v1.ReadingService.SaveDraft:input_type -> lianzhen.v1.SaveDraftRequest
+	14, // 46: lianzhen.v1.ReadingService.ListDrafts:input_type -> lianzhen.v1.ListDraftsRequest
+	16, // 47: lianzhen.v1.ReadingService.SubmitReport:input_type -> lianzhen.v1.SubmitReportRequest
+	17, // 48: lianzhen.v1.ReadingService.ReturnReport:input_type -> lianzhen.v1.ReturnReportRequest
+	18, // 49: lianzhen.v1.ReadingService.SignReport:input_type -> lianzhen.v1.SignReportRequest
+	19, // 50: lianzhen.v1.ReadingService.AmendReport:input_type -> lianzhen.v1.AmendReportRequest
+	20, // 51: lianzhen.v1.ReadingService.WithdrawReport:input_type -> lianzhen.v1.WithdrawReportRequest
+	22, // 52: lianzhen.v1.ReadingService.GetReport:input_type -> lianzhen.v1.GetReportRequest
+	23, // 53: lianzhen.v1.ReadingService.ListReports:input_type -> lianzhen.v1.ListReportsRequest
+	29, // 54: lianzhen.v1.ReadingService.RaiseCriticalValue:input_type -> lianzhen.v1.RaiseCriticalValueRequest
+	30, // 55: lianzhen.v1.ReadingService.AcknowledgeCriticalValue:input_type -> lianzhen.v1.AcknowledgeCriticalValueRequest
+	27, // 56: lianzhen.v1.ReadingService.DismissCriticalValue:input_type -> lianzhen.v1.DismissCriticalValueRequest
+	28, // 57: lianzhen.v1.ReadingService.NoteCriticalCall:input_type -> lianzhen.v1.NoteCriticalCallRequest
+	31, // 58: lianzhen.v1.ReadingService.ListCriticalValues:input_type -> lianzhen.v1.ListCriticalValuesRequest
+	33, // 59: lianzhen.v1.ReadingService.WatchResults:input_type -> lianzhen.v1.WatchResultsRequest
+	35, // 60: lianzhen.v1.ReadingService.ListResultChanges:input_type -> lianzhen.v1.ListResultChangesRequest
+	3,  // 61: lianzhen.v1.ReadingService.ListCases:output_type -> lianzhen.v1.ListCasesResponse
+	1,  // 62: lianzhen.v1.ReadingService.GetCase:output_type -> lianzhen.v1.Case
+	6,  // 63: lianzhen.v1.ReadingService.WatchCases:output_type -> lianzhen.v1.CaseChange
+	1,  // 64: lianzhen.v1.ReadingService.ClaimCase:output_type -> lianzhen.v1.Case
+	1,  // 65: lianzhen.v1.ReadingService.ReleaseCase:output_type -> lianzhen.v1.Case
+	1,  // 66: lianzhen.v1.ReadingService.SetPriority:output_type -> lianzhen.v1.Case
+	13, // 67: lianzhen.v1.ReadingService.SaveDraft:output_type -> lianzhen.v1.Draft
+	15, // 68: lianzhen.v1.ReadingService.ListDrafts:output_type -> lianzhen.v1.ListDraftsResponse
+	1,  // 69: lianzhen.v1.ReadingService.SubmitReport:output_type -> lianzhen.v1.Case
+	1,  // 70: lianzhen.v1.ReadingService.ReturnReport:output_type -> lianzhen.v1.Case
+	21, // 71: lianzhen.v1.ReadingService.SignReport:output_type -> lianzhen.v1.Report
+	1,  // 72: lianzhen.v1.ReadingService.AmendReport:output_type -> lianzhen.v1.Case
+	1,  // 73: lianzhen.v1.ReadingService.WithdrawReport:output_type -> lianzhen.v1.Case
+	21, // 74: lianzhen.v1.ReadingService.GetReport:output_type -> lianzhen.v1.Report
+	24, // 75: lianzhen.v1.ReadingService.ListReports:output_type -> lianzhen.v1.ListReportsResponse
+	25, // 76: lianzhen.v1.ReadingService.RaiseCriticalValue:output_type -> lianzhen.v1.CriticalValue
+	25, // 77: lianzhen.v1.ReadingService.AcknowledgeCriticalValue:output_type -> lianzhen.v1.CriticalValue
+	25, // 78: lianzhen.v1.ReadingService.DismissCriticalValue:output_type -> lianzhen.v1.CriticalValue
+	25, // 79: lianzhen.v1.ReadingService.NoteCriticalCall:output_type -> lianzhen.v1.CriticalValue
+	32, // 80: lianzhen.v1.ReadingService.ListCriticalValues:output_type -> lianzhen.v1.ListCriticalValuesResponse
+	34, // 81: lianzhen.v1.ReadingService.WatchResults:output_type -> lianzhen.v1.ResultChange
+	36, // 82: lianzhen.v1.ReadingService.ListResultChanges:output_type -> lianzhen.v1.ListResultChangesResponse
+	61, // [61:83] is the sub-list for method output_type
+	39, // [39:61] is the sub-list for method input_type
+	39, // [39:39] is the sub-list for extension type_name
+	39, // [39:39] is the sub-list for extension extendee
+	0,  // [0:39] is the sub-list for field type_name
 }
 
 func init() { file_lianzhen_v1_reading_proto_init() }
@@ -2761,7 +3088,7 @@ func file_lianzhen_v1_reading_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_lianzhen_v1_reading_proto_rawDesc), len(file_lianzhen_v1_reading_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   32,
+			NumMessages:   36,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

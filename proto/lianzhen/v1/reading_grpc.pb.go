@@ -38,6 +38,8 @@ const (
 	ReadingService_ListReports_FullMethodName              = "/lianzhen.v1.ReadingService/ListReports"
 	ReadingService_RaiseCriticalValue_FullMethodName       = "/lianzhen.v1.ReadingService/RaiseCriticalValue"
 	ReadingService_AcknowledgeCriticalValue_FullMethodName = "/lianzhen.v1.ReadingService/AcknowledgeCriticalValue"
+	ReadingService_DismissCriticalValue_FullMethodName     = "/lianzhen.v1.ReadingService/DismissCriticalValue"
+	ReadingService_NoteCriticalCall_FullMethodName         = "/lianzhen.v1.ReadingService/NoteCriticalCall"
 	ReadingService_ListCriticalValues_FullMethodName       = "/lianzhen.v1.ReadingService/ListCriticalValues"
 	ReadingService_WatchResults_FullMethodName             = "/lianzhen.v1.ReadingService/WatchResults"
 	ReadingService_ListResultChanges_FullMethodName        = "/lianzhen.v1.ReadingService/ListResultChanges"
@@ -73,6 +75,10 @@ type ReadingServiceClient interface {
 	ListReports(ctx context.Context, in *ListReportsRequest, opts ...grpc.CallOption) (*ListReportsResponse, error)
 	RaiseCriticalValue(ctx context.Context, in *RaiseCriticalValueRequest, opts ...grpc.CallOption) (*CriticalValue, error)
 	AcknowledgeCriticalValue(ctx context.Context, in *AcknowledgeCriticalValueRequest, opts ...grpc.CallOption) (*CriticalValue, error)
+	// An algorithm's alarm was false: a doctor of the centre says why.
+	DismissCriticalValue(ctx context.Context, in *DismissCriticalValueRequest, opts ...grpc.CallOption) (*CriticalValue, error)
+	// Keeps a note of a telephone call with a critical value.
+	NoteCriticalCall(ctx context.Context, in *NoteCriticalCallRequest, opts ...grpc.CallOption) (*CriticalValue, error)
 	ListCriticalValues(ctx context.Context, in *ListCriticalValuesRequest, opts ...grpc.CallOption) (*ListCriticalValuesResponse, error)
 	// Signed, corrected and withdrawn reports for the caller's institution, and its critical values, in order, from a
 	// cursor on: at least once, nothing lost while the receiver was away.
@@ -268,6 +274,26 @@ func (c *readingServiceClient) AcknowledgeCriticalValue(ctx context.Context, in 
 	return out, nil
 }
 
+func (c *readingServiceClient) DismissCriticalValue(ctx context.Context, in *DismissCriticalValueRequest, opts ...grpc.CallOption) (*CriticalValue, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(CriticalValue)
+	err := c.cc.Invoke(ctx, ReadingService_DismissCriticalValue_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *readingServiceClient) NoteCriticalCall(ctx context.Context, in *NoteCriticalCallRequest, opts ...grpc.CallOption) (*CriticalValue, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(CriticalValue)
+	err := c.cc.Invoke(ctx, ReadingService_NoteCriticalCall_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *readingServiceClient) ListCriticalValues(ctx context.Context, in *ListCriticalValuesRequest, opts ...grpc.CallOption) (*ListCriticalValuesResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(ListCriticalValuesResponse)
@@ -337,6 +363,10 @@ type ReadingServiceServer interface {
 	ListReports(context.Context, *ListReportsRequest) (*ListReportsResponse, error)
 	RaiseCriticalValue(context.Context, *RaiseCriticalValueRequest) (*CriticalValue, error)
 	AcknowledgeCriticalValue(context.Context, *AcknowledgeCriticalValueRequest) (*CriticalValue, error)
+	// An algorithm's alarm was false: a doctor of the centre says why.
+	DismissCriticalValue(context.Context, *DismissCriticalValueRequest) (*CriticalValue, error)
+	// Keeps a note of a telephone call with a critical value.
+	NoteCriticalCall(context.Context, *NoteCriticalCallRequest) (*CriticalValue, error)
 	ListCriticalValues(context.Context, *ListCriticalValuesRequest) (*ListCriticalValuesResponse, error)
 	// Signed, corrected and withdrawn reports for the caller's institution, and its critical values, in order, from a
 	// cursor on: at least once, nothing lost while the receiver was away.
@@ -403,6 +433,12 @@ func (UnimplementedReadingServiceServer) RaiseCriticalValue(context.Context, *Ra
 }
 func (UnimplementedReadingServiceServer) AcknowledgeCriticalValue(context.Context, *AcknowledgeCriticalValueRequest) (*CriticalValue, error) {
 	return nil, status.Error(codes.Unimplemented, "method AcknowledgeCriticalValue not implemented")
+}
+func (UnimplementedReadingServiceServer) DismissCriticalValue(context.Context, *DismissCriticalValueRequest) (*CriticalValue, error) {
+	return nil, status.Error(codes.Unimplemented, "method DismissCriticalValue not implemented")
+}
+func (UnimplementedReadingServiceServer) NoteCriticalCall(context.Context, *NoteCriticalCallRequest) (*CriticalValue, error) {
+	return nil, status.Error(codes.Unimplemented, "method NoteCriticalCall not implemented")
 }
 func (UnimplementedReadingServiceServer) ListCriticalValues(context.Context, *ListCriticalValuesRequest) (*ListCriticalValuesResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ListCriticalValues not implemented")
@@ -733,6 +769,42 @@ func _ReadingService_AcknowledgeCriticalValue_Handler(srv interface{}, ctx conte
 	return interceptor(ctx, in, info, handler)
 }
 
+func _ReadingService_DismissCriticalValue_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(DismissCriticalValueRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ReadingServiceServer).DismissCriticalValue(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ReadingService_DismissCriticalValue_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ReadingServiceServer).DismissCriticalValue(ctx, req.(*DismissCriticalValueRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _ReadingService_NoteCriticalCall_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(NoteCriticalCallRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ReadingServiceServer).NoteCriticalCall(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ReadingService_NoteCriticalCall_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ReadingServiceServer).NoteCriticalCall(ctx, req.(*NoteCriticalCallRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _ReadingService_ListCriticalValues_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(ListCriticalValuesRequest)
 	if err := dec(in); err != nil {
@@ -850,6 +922,14 @@ var ReadingService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "AcknowledgeCriticalValue",
 			Handler:    _ReadingService_AcknowledgeCriticalValue_Handler,
+		},
+		{
+			MethodName: "DismissCriticalValue",
+			Handler:    _ReadingService_DismissCriticalValue_Handler,
+		},
+		{
+			MethodName: "NoteCriticalCall",
+			Handler:    _ReadingService_NoteCriticalCall_Handler,
 		},
 		{
 			MethodName: "ListCriticalValues",

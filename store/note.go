@@ -1,7 +1,7 @@
 // Reads of patient data are noted before they are answered. A viewer that fetches the 200 slices of a study one by one
 // reads one study: the same caller, study and act within a minute are one event.
 
-package imaging
+package store
 
 import (
 	"context"
@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/lianzhen/lianzhen/record"
-	"github.com/lianzhen/lianzhen/store"
 )
 
 const (
@@ -24,18 +23,20 @@ type readKey struct {
 	object  string
 }
 
-type readNotes struct {
-	db   *store.DB
+// ReadNotes notes reads of patient data, each once a minute for a caller and an object.
+type ReadNotes struct {
+	db   *DB
 	mu   sync.Mutex
 	seen map[readKey]time.Time
 }
 
-func newReadNotes(db *store.DB) *readNotes {
-	return &readNotes{db: db, seen: map[readKey]time.Time{}}
+// NewReadNotes makes one for a room.
+func NewReadNotes(db *DB) *ReadNotes {
+	return &ReadNotes{db: db, seen: map[readKey]time.Time{}}
 }
 
-// note writes the event, durable when it returns, unless the same was written within the minute.
-func (n *readNotes) note(ctx context.Context, s record.Scope, e record.Event) error {
+// Note writes the event, durable when it returns, unless the same was written within the minute.
+func (n *ReadNotes) Note(ctx context.Context, s record.Scope, e record.Event) error {
 	k := readKey{string(s.Actor.Kind) + ":" + s.Actor.ID + "@" + string(s.Actor.Institution), s.Purpose, e.Act, e.Object}
 	now := n.db.Now()
 	n.mu.Lock()
