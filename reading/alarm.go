@@ -14,7 +14,7 @@ import (
 
 // Alarm is what a rule of a centre found.
 type Alarm struct {
-	Rule    string // id@version; one alarm of a rule for each case
+	Rule    string // id:version; one alarm of a rule for each case
 	Finding string // what and on what numbers it rests; no personal data
 }
 

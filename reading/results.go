@@ -22,7 +22,7 @@ type ResultChange struct {
 	Damaged  bool           // the kept report does not agree with its hash: it is not shown, ask the centre
 }
 
-var resultActs = []string{"report.signed", "report.corrected", "report.withdrawn", "critical.raised", "critical.escalated"}
+var resultActs = []string{"report.signed", "report.corrected", "report.withdrawn", "critical.raised", "critical.escalated", "critical.dismissed"}
 
 var statusOf = map[string]record.ResultStatus{
 	"report.signed": record.Final, "report.corrected": record.Corrected,

@@ -715,7 +715,9 @@ type Tracing struct {
 	FirstContactAt *timestamppb.Timestamp `protobuf:"bytes,33,opt,name=first_contact_at,json=firstContactAt,proto3" json:"first_contact_at,omitempty"`
 	Clocks         []*PathwayClock        `protobuf:"bytes,34,rep,name=clocks,proto3" json:"clocks,omitempty"`
 	// Version of the critical-value rules that were asked.
-	RulesVersion  string `protobuf:"bytes,35,opt,name=rules_version,json=rulesVersion,proto3" json:"rules_version,omitempty"`
+	RulesVersion string `protobuf:"bytes,35,opt,name=rules_version,json=rulesVersion,proto3" json:"rules_version,omitempty"`
+	// Critical values that only a doctor raises, as the county's rules name them; suggested ones have evidence.
+	Buttons       []*EcgAlarm `protobuf:"bytes,36,rep,name=buttons,proto3" json:"buttons,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -993,6 +995,13 @@ func (x *Tracing) GetRulesVersion() string {
 		return x.RulesVersion
 	}
 	return ""
+}
+
+func (x *Tracing) GetButtons() []*EcgAlarm {
+	if x != nil {
+		return x.Buttons
+	}
+	return nil
 }
 
 // One number. Exactly one source made it.
@@ -1485,7 +1494,7 @@ type PathwayClock struct {
 	StartedAt     *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=started_at,json=startedAt,proto3" json:"started_at,omitempty"`
 	EndedAt       *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=ended_at,json=endedAt,proto3" json:"ended_at,omitempty"`
 	TargetSeconds int64                  `protobuf:"varint,6,opt,name=target_seconds,json=targetSeconds,proto3" json:"target_seconds,omitempty"`
-	// "running", "done", "late" (running over its target), "missed" (done over it).
+	// "running", "late" (still running, past its target), "done", "done-late".
 	State         string `protobuf:"bytes,7,opt,name=state,proto3" json:"state,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -2831,10 +2840,15 @@ type SetPathwayRequest struct {
 	DoorInAt       *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=door_in_at,json=doorInAt,proto3" json:"door_in_at,omitempty"`
 	DoorOutAt      *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=door_out_at,json=doorOutAt,proto3" json:"door_out_at,omitempty"`
 	NeedleAt       *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=needle_at,json=needleAt,proto3" json:"needle_at,omitempty"`
-	BalloonAt      *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=balloon_at,json=balloonAt,proto3" json:"balloon_at,omitempty"`
-	TroponinAt     *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=troponin_at,json=troponinAt,proto3" json:"troponin_at,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	// The wire passes the lesion.
+	WireAt     *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=wire_at,json=wireAt,proto3" json:"wire_at,omitempty"`
+	TroponinAt *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=troponin_at,json=troponinAt,proto3" json:"troponin_at,omitempty"`
+	// Of the symptoms.
+	OnsetAt *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=onset_at,json=onsetAt,proto3" json:"onset_at,omitempty"`
+	// Arrival at the hospital with the catheter laboratory.
+	PciDoorAt     *timestamppb.Timestamp `protobuf:"bytes,9,opt,name=pci_door_at,json=pciDoorAt,proto3" json:"pci_door_at,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *SetPathwayRequest) Reset() {
@@ -2902,9 +2916,9 @@ func (x *SetPathwayRequest) GetNeedleAt() *timestamppb.Timestamp {
 	return nil
 }
 
-func (x *SetPathwayRequest) GetBalloonAt() *timestamppb.Timestamp {
+func (x *SetPathwayRequest) GetWireAt() *timestamppb.Timestamp {
 	if x != nil {
-		return x.BalloonAt
+		return x.WireAt
 	}
 	return nil
 }
@@ -2912,6 +2926,20 @@ func (x *SetPathwayRequest) GetBalloonAt() *timestamppb.Timestamp {
 func (x *SetPathwayRequest) GetTroponinAt() *timestamppb.Timestamp {
 	if x != nil {
 		return x.TroponinAt
+	}
+	return nil
+}
+
+func (x *SetPathwayRequest) GetOnsetAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.OnsetAt
+	}
+	return nil
+}
+
+func (x *SetPathwayRequest) GetPciDoorAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.PciDoorAt
 	}
 	return nil
 }
@@ -3641,7 +3669,7 @@ const file_lianzhen_v1_ecg_proto_rawDesc = "" +
 	"\x04kind\x18\v \x01(\x0e2\x18.lianzhen.v1.TracingKindR\x04kind\"r\n" +
 	"\x16SearchTracingsResponse\x120\n" +
 	"\btracings\x18\x01 \x03(\v2\x14.lianzhen.v1.TracingR\btracings\x12&\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xce\v\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xff\v\n" +
 	"\aTracing\x12\x1d\n" +
 	"\n" +
 	"tracing_id\x18\x01 \x01(\tR\ttracingId\x12%\n" +
@@ -3686,7 +3714,8 @@ const file_lianzhen_v1_ecg_proto_rawDesc = "" +
 	"\x06alarms\x18  \x03(\v2\x15.lianzhen.v1.EcgAlarmR\x06alarms\x12D\n" +
 	"\x10first_contact_at\x18! \x01(\v2\x1a.google.protobuf.TimestampR\x0efirstContactAt\x121\n" +
 	"\x06clocks\x18\" \x03(\v2\x19.lianzhen.v1.PathwayClockR\x06clocks\x12#\n" +
-	"\rrules_version\x18# \x01(\tR\frulesVersion\"\x92\x01\n" +
+	"\rrules_version\x18# \x01(\tR\frulesVersion\x12/\n" +
+	"\abuttons\x18$ \x03(\v2\x15.lianzhen.v1.EcgAlarmR\abuttons\"\x92\x01\n" +
 	"\x0eEcgMeasurement\x12\x12\n" +
 	"\x04code\x18\x01 \x01(\tR\x04code\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\x01R\x05value\x12\x12\n" +
@@ -3854,7 +3883,7 @@ const file_lianzhen_v1_ecg_proto_rawDesc = "" +
 	"\bevidence\x18\x04 \x03(\v2*.lianzhen.v1.AmbulatoryEvent.EvidenceEntryR\bevidence\x1a;\n" +
 	"\rEvidenceEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\x01R\x05value:\x028\x01\"\xaa\x03\n" +
+	"\x05value\x18\x02 \x01(\x01R\x05value:\x028\x01\"\x97\x04\n" +
 	"\x11SetPathwayRequest\x12(\n" +
 	"\n" +
 	"tracing_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\ttracingId\x12D\n" +
@@ -3862,11 +3891,12 @@ const file_lianzhen_v1_ecg_proto_rawDesc = "" +
 	"\n" +
 	"door_in_at\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\bdoorInAt\x12:\n" +
 	"\vdoor_out_at\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\tdoorOutAt\x127\n" +
-	"\tneedle_at\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\bneedleAt\x129\n" +
-	"\n" +
-	"balloon_at\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\tballoonAt\x12;\n" +
+	"\tneedle_at\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\bneedleAt\x123\n" +
+	"\awire_at\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\x06wireAt\x12;\n" +
 	"\vtroponin_at\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\n" +
-	"troponinAt\"\x85\x01\n" +
+	"troponinAt\x125\n" +
+	"\bonset_at\x18\b \x01(\v2\x1a.google.protobuf.TimestampR\aonsetAt\x12:\n" +
+	"\vpci_door_at\x18\t \x01(\v2\x1a.google.protobuf.TimestampR\tpciDoorAt\"\x85\x01\n" +
 	"\x16ListConclusionsRequest\x12\x1d\n" +
 	"\x05query\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x18@R\x05query\x12#\n" +
 	"\blanguage\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18\bR\blanguage\x12'\n" +
@@ -4051,68 +4081,71 @@ var file_lianzhen_v1_ecg_proto_depIdxs = []int32{
 	14, // 21: lianzhen.v1.Tracing.alarms:type_name -> lianzhen.v1.EcgAlarm
 	48, // 22: lianzhen.v1.Tracing.first_contact_at:type_name -> google.protobuf.Timestamp
 	15, // 23: lianzhen.v1.Tracing.clocks:type_name -> lianzhen.v1.PathwayClock
-	10, // 24: lianzhen.v1.EcgMeasurement.source:type_name -> lianzhen.v1.EcgSource
-	10, // 25: lianzhen.v1.EcgStatement.source:type_name -> lianzhen.v1.EcgSource
-	44, // 26: lianzhen.v1.EcgFinding.evidence:type_name -> lianzhen.v1.EcgFinding.EvidenceEntry
-	48, // 27: lianzhen.v1.PathwayClock.started_at:type_name -> google.protobuf.Timestamp
-	48, // 28: lianzhen.v1.PathwayClock.ended_at:type_name -> google.protobuf.Timestamp
-	48, // 29: lianzhen.v1.TracingComparison.recorded_at:type_name -> google.protobuf.Timestamp
-	48, // 30: lianzhen.v1.TracingComparison.with_recorded_at:type_name -> google.protobuf.Timestamp
-	24, // 31: lianzhen.v1.TracingComparison.differences:type_name -> lianzhen.v1.EcgDifference
-	25, // 32: lianzhen.v1.TracingComparison.overlays:type_name -> lianzhen.v1.EcgOverlay
-	28, // 33: lianzhen.v1.DraftConclusionsResponse.conclusions:type_name -> lianzhen.v1.EcgConclusion
-	31, // 34: lianzhen.v1.AmbulatorySummary.total:type_name -> lianzhen.v1.AmbulatoryHour
-	31, // 35: lianzhen.v1.AmbulatorySummary.hours:type_name -> lianzhen.v1.AmbulatoryHour
-	32, // 36: lianzhen.v1.AmbulatorySummary.events:type_name -> lianzhen.v1.AmbulatoryEvent
-	45, // 37: lianzhen.v1.AmbulatoryEvent.evidence:type_name -> lianzhen.v1.AmbulatoryEvent.EvidenceEntry
-	48, // 38: lianzhen.v1.SetPathwayRequest.first_contact_at:type_name -> google.protobuf.Timestamp
-	48, // 39: lianzhen.v1.SetPathwayRequest.door_in_at:type_name -> google.protobuf.Timestamp
-	48, // 40: lianzhen.v1.SetPathwayRequest.door_out_at:type_name -> google.protobuf.Timestamp
-	48, // 41: lianzhen.v1.SetPathwayRequest.needle_at:type_name -> google.protobuf.Timestamp
-	48, // 42: lianzhen.v1.SetPathwayRequest.balloon_at:type_name -> google.protobuf.Timestamp
-	48, // 43: lianzhen.v1.SetPathwayRequest.troponin_at:type_name -> google.protobuf.Timestamp
-	28, // 44: lianzhen.v1.ListConclusionsResponse.conclusions:type_name -> lianzhen.v1.EcgConclusion
-	48, // 45: lianzhen.v1.CriticalRules.recorded_at:type_name -> google.protobuf.Timestamp
-	38, // 46: lianzhen.v1.CriticalRules.trials:type_name -> lianzhen.v1.RuleTrial
-	42, // 47: lianzhen.v1.ListTracingQuarantineResponse.files:type_name -> lianzhen.v1.QuarantinedTracing
-	48, // 48: lianzhen.v1.QuarantinedTracing.received_at:type_name -> google.protobuf.Timestamp
-	2,  // 49: lianzhen.v1.EcgService.UploadTracing:input_type -> lianzhen.v1.UploadTracingRequest
-	6,  // 50: lianzhen.v1.EcgService.SearchTracings:input_type -> lianzhen.v1.SearchTracingsRequest
-	16, // 51: lianzhen.v1.EcgService.GetTracing:input_type -> lianzhen.v1.GetTracingRequest
-	17, // 52: lianzhen.v1.EcgService.FetchTracing:input_type -> lianzhen.v1.FetchTracingRequest
-	19, // 53: lianzhen.v1.EcgService.GetSamples:input_type -> lianzhen.v1.GetSamplesRequest
-	20, // 54: lianzhen.v1.EcgService.RenderTracing:input_type -> lianzhen.v1.RenderTracingRequest
-	21, // 55: lianzhen.v1.EcgService.ExportTracing:input_type -> lianzhen.v1.ExportTracingRequest
-	22, // 56: lianzhen.v1.EcgService.CompareTracings:input_type -> lianzhen.v1.CompareTracingsRequest
-	26, // 57: lianzhen.v1.EcgService.DraftConclusions:input_type -> lianzhen.v1.DraftConclusionsRequest
-	29, // 58: lianzhen.v1.EcgService.GetAmbulatorySummary:input_type -> lianzhen.v1.GetAmbulatorySummaryRequest
-	33, // 59: lianzhen.v1.EcgService.SetPathway:input_type -> lianzhen.v1.SetPathwayRequest
-	34, // 60: lianzhen.v1.EcgService.ListConclusions:input_type -> lianzhen.v1.ListConclusionsRequest
-	36, // 61: lianzhen.v1.EcgService.GetCriticalRules:input_type -> lianzhen.v1.GetCriticalRulesRequest
-	39, // 62: lianzhen.v1.EcgService.UpdateCriticalRules:input_type -> lianzhen.v1.UpdateCriticalRulesRequest
-	40, // 63: lianzhen.v1.EcgService.ListTracingQuarantine:input_type -> lianzhen.v1.ListTracingQuarantineRequest
-	43, // 64: lianzhen.v1.EcgService.ResolveTracingQuarantine:input_type -> lianzhen.v1.ResolveTracingQuarantineRequest
-	4,  // 65: lianzhen.v1.EcgService.UploadTracing:output_type -> lianzhen.v1.StoredTracing
-	7,  // 66: lianzhen.v1.EcgService.SearchTracings:output_type -> lianzhen.v1.SearchTracingsResponse
-	8,  // 67: lianzhen.v1.EcgService.GetTracing:output_type -> lianzhen.v1.Tracing
-	18, // 68: lianzhen.v1.EcgService.FetchTracing:output_type -> lianzhen.v1.TracingChunk
-	50, // 69: lianzhen.v1.EcgService.GetSamples:output_type -> google.api.HttpBody
-	50, // 70: lianzhen.v1.EcgService.RenderTracing:output_type -> google.api.HttpBody
-	50, // 71: lianzhen.v1.EcgService.ExportTracing:output_type -> google.api.HttpBody
-	23, // 72: lianzhen.v1.EcgService.CompareTracings:output_type -> lianzhen.v1.TracingComparison
-	27, // 73: lianzhen.v1.EcgService.DraftConclusions:output_type -> lianzhen.v1.DraftConclusionsResponse
-	30, // 74: lianzhen.v1.EcgService.GetAmbulatorySummary:output_type -> lianzhen.v1.AmbulatorySummary
-	8,  // 75: lianzhen.v1.EcgService.SetPathway:output_type -> lianzhen.v1.Tracing
-	35, // 76: lianzhen.v1.EcgService.ListConclusions:output_type -> lianzhen.v1.ListConclusionsResponse
-	37, // 77: lianzhen.v1.EcgService.GetCriticalRules:output_type -> lianzhen.v1.CriticalRules
-	37, // 78: lianzhen.v1.EcgService.UpdateCriticalRules:output_type -> lianzhen.v1.CriticalRules
-	41, // 79: lianzhen.v1.EcgService.ListTracingQuarantine:output_type -> lianzhen.v1.ListTracingQuarantineResponse
-	42, // 80: lianzhen.v1.EcgService.ResolveTracingQuarantine:output_type -> lianzhen.v1.QuarantinedTracing
-	65, // [65:81] is the sub-list for method output_type
-	49, // [49:65] is the sub-list for method input_type
-	49, // [49:49] is the sub-list for extension type_name
-	49, // [49:49] is the sub-list for extension extendee
-	0,  // [0:49] is the sub-list for field type_name
+	14, // 24: lianzhen.v1.Tracing.buttons:type_name -> lianzhen.v1.EcgAlarm
+	10, // 25: lianzhen.v1.EcgMeasurement.source:type_name -> lianzhen.v1.EcgSource
+	10, // 26: lianzhen.v1.EcgStatement.source:type_name -> lianzhen.v1.EcgSource
+	44, // 27: lianzhen.v1.EcgFinding.evidence:type_name -> lianzhen.v1.EcgFinding.EvidenceEntry
+	48, // 28: lianzhen.v1.PathwayClock.started_at:type_name -> google.protobuf.Timestamp
+	48, // 29: lianzhen.v1.PathwayClock.ended_at:type_name -> google.protobuf.Timestamp
+	48, // 30: lianzhen.v1.TracingComparison.recorded_at:type_name -> google.protobuf.Timestamp
+	48, // 31: lianzhen.v1.TracingComparison.with_recorded_at:type_name -> google.protobuf.Timestamp
+	24, // 32: lianzhen.v1.TracingComparison.differences:type_name -> lianzhen.v1.EcgDifference
+	25, // 33: lianzhen.v1.TracingComparison.overlays:type_name -> lianzhen.v1.EcgOverlay
+	28, // 34: lianzhen.v1.DraftConclusionsResponse.conclusions:type_name -> lianzhen.v1.EcgConclusion
+	31, // 35: lianzhen.v1.AmbulatorySummary.total:type_name -> lianzhen.v1.AmbulatoryHour
+	31, // 36: lianzhen.v1.AmbulatorySummary.hours:type_name -> lianzhen.v1.AmbulatoryHour
+	32, // 37: lianzhen.v1.AmbulatorySummary.events:type_name -> lianzhen.v1.AmbulatoryEvent
+	45, // 38: lianzhen.v1.AmbulatoryEvent.evidence:type_name -> lianzhen.v1.AmbulatoryEvent.EvidenceEntry
+	48, // 39: lianzhen.v1.SetPathwayRequest.first_contact_at:type_name -> google.protobuf.Timestamp
+	48, // 40: lianzhen.v1.SetPathwayRequest.door_in_at:type_name -> google.protobuf.Timestamp
+	48, // 41: lianzhen.v1.SetPathwayRequest.door_out_at:type_name -> google.protobuf.Timestamp
+	48, // 42: lianzhen.v1.SetPathwayRequest.needle_at:type_name -> google.protobuf.Timestamp
+	48, // 43: lianzhen.v1.SetPathwayRequest.wire_at:type_name -> google.protobuf.Timestamp
+	48, // 44: lianzhen.v1.SetPathwayRequest.troponin_at:type_name -> google.protobuf.Timestamp
+	48, // 45: lianzhen.v1.SetPathwayRequest.onset_at:type_name -> google.protobuf.Timestamp
+	48, // 46: lianzhen.v1.SetPathwayRequest.pci_door_at:type_name -> google.protobuf.Timestamp
+	28, // 47: lianzhen.v1.ListConclusionsResponse.conclusions:type_name -> lianzhen.v1.EcgConclusion
+	48, // 48: lianzhen.v1.CriticalRules.recorded_at:type_name -> google.protobuf.Timestamp
+	38, // 49: lianzhen.v1.CriticalRules.trials:type_name -> lianzhen.v1.RuleTrial
+	42, // 50: lianzhen.v1.ListTracingQuarantineResponse.files:type_name -> lianzhen.v1.QuarantinedTracing
+	48, // 51: lianzhen.v1.QuarantinedTracing.received_at:type_name -> google.protobuf.Timestamp
+	2,  // 52: lianzhen.v1.EcgService.UploadTracing:input_type -> lianzhen.v1.UploadTracingRequest
+	6,  // 53: lianzhen.v1.EcgService.SearchTracings:input_type -> lianzhen.v1.SearchTracingsRequest
+	16, // 54: lianzhen.v1.EcgService.GetTracing:input_type -> lianzhen.v1.GetTracingRequest
+	17, // 55: lianzhen.v1.EcgService.FetchTracing:input_type -> lianzhen.v1.FetchTracingRequest
+	19, // 56: lianzhen.v1.EcgService.GetSamples:input_type -> lianzhen.v1.GetSamplesRequest
+	20, // 57: lianzhen.v1.EcgService.RenderTracing:input_type -> lianzhen.v1.RenderTracingRequest
+	21, // 58: lianzhen.v1.EcgService.ExportTracing:input_type -> lianzhen.v1.ExportTracingRequest
+	22, // 59: lianzhen.v1.EcgService.CompareTracings:input_type -> lianzhen.v1.CompareTracingsRequest
+	26, // 60: lianzhen.v1.EcgService.DraftConclusions:input_type -> lianzhen.v1.DraftConclusionsRequest
+	29, // 61: lianzhen.v1.EcgService.GetAmbulatorySummary:input_type -> lianzhen.v1.GetAmbulatorySummaryRequest
+	33, // 62: lianzhen.v1.EcgService.SetPathway:input_type -> lianzhen.v1.SetPathwayRequest
+	34, // 63: lianzhen.v1.EcgService.ListConclusions:input_type -> lianzhen.v1.ListConclusionsRequest
+	36, // 64: lianzhen.v1.EcgService.GetCriticalRules:input_type -> lianzhen.v1.GetCriticalRulesRequest
+	39, // 65: lianzhen.v1.EcgService.UpdateCriticalRules:input_type -> lianzhen.v1.UpdateCriticalRulesRequest
+	40, // 66: lianzhen.v1.EcgService.ListTracingQuarantine:input_type -> lianzhen.v1.ListTracingQuarantineRequest
+	43, // 67: lianzhen.v1.EcgService.ResolveTracingQuarantine:input_type -> lianzhen.v1.ResolveTracingQuarantineRequest
+	4,  // 68: lianzhen.v1.EcgService.UploadTracing:output_type -> lianzhen.v1.StoredTracing
+	7,  // 69: lianzhen.v1.EcgService.SearchTracings:output_type -> lianzhen.v1.SearchTracingsResponse
+	8,  // 70: lianzhen.v1.EcgService.GetTracing:output_type -> lianzhen.v1.Tracing
+	18, // 71: lianzhen.v1.EcgService.FetchTracing:output_type -> lianzhen.v1.TracingChunk
+	50, // 72: lianzhen.v1.EcgService.GetSamples:output_type -> google.api.HttpBody
+	50, // 73: lianzhen.v1.EcgService.RenderTracing:output_type -> google.api.HttpBody
+	50, // 74: lianzhen.v1.EcgService.ExportTracing:output_type -> google.api.HttpBody
+	23, // 75: lianzhen.v1.EcgService.CompareTracings:output_type -> lianzhen.v1.TracingComparison
+	27, // 76: lianzhen.v1.EcgService.DraftConclusions:output_type -> lianzhen.v1.DraftConclusionsResponse
+	30, // 77: lianzhen.v1.EcgService.GetAmbulatorySummary:output_type -> lianzhen.v1.AmbulatorySummary
+	8,  // 78: lianzhen.v1.EcgService.SetPathway:output_type -> lianzhen.v1.Tracing
+	35, // 79: lianzhen.v1.EcgService.ListConclusions:output_type -> lianzhen.v1.ListConclusionsResponse
+	37, // 80: lianzhen.v1.EcgService.GetCriticalRules:output_type -> lianzhen.v1.CriticalRules
+	37, // 81: lianzhen.v1.EcgService.UpdateCriticalRules:output_type -> lianzhen.v1.CriticalRules
+	41, // 82: lianzhen.v1.EcgService.ListTracingQuarantine:output_type -> lianzhen.v1.ListTracingQuarantineResponse
+	42, // 83: lianzhen.v1.EcgService.ResolveTracingQuarantine:output_type -> lianzhen.v1.QuarantinedTracing
+	68, // [68:84] is the sub-list for method output_type
+	52, // [52:68] is the sub-list for method input_type
+	52, // [52:52] is the sub-list for extension type_name
+	52, // [52:52] is the sub-list for extension extendee
+	0,  // [0:52] is the sub-list for field type_name
 }
 
 func init() { file_lianzhen_v1_ecg_proto_init() }

@@ -48,7 +48,7 @@ const (
 // itself is decision support and says so.
 type EcgServiceClient interface {
 	// One file: the first message says what it is for, the others carry its bytes. Answered when file, index and case are durable.
-	// REST: POST /api/v1/ecg/tracings with the bytes as body; what belongs to the file in headers X-Lianzhen-*.
+	// REST: POST /api/v1/ecg/tracings with the file as body, or multipart/form-data with "about" (UploadTracingBegin as JSON) before "file".
 	UploadTracing(ctx context.Context, opts ...grpc.CallOption) (grpc.ClientStreamingClient[UploadTracingRequest, StoredTracing], error)
 	// Names and patient numbers go into the body of the POST, never into a URL.
 	SearchTracings(ctx context.Context, in *SearchTracingsRequest, opts ...grpc.CallOption) (*SearchTracingsResponse, error)
@@ -269,7 +269,7 @@ func (c *ecgServiceClient) ResolveTracingQuarantine(ctx context.Context, in *Res
 // itself is decision support and says so.
 type EcgServiceServer interface {
 	// One file: the first message says what it is for, the others carry its bytes. Answered when file, index and case are durable.
-	// REST: POST /api/v1/ecg/tracings with the bytes as body; what belongs to the file in headers X-Lianzhen-*.
+	// REST: POST /api/v1/ecg/tracings with the file as body, or multipart/form-data with "about" (UploadTracingBegin as JSON) before "file".
 	UploadTracing(grpc.ClientStreamingServer[UploadTracingRequest, StoredTracing]) error
 	// Names and patient numbers go into the body of the POST, never into a URL.
 	SearchTracings(context.Context, *SearchTracingsRequest) (*SearchTracingsResponse, error)

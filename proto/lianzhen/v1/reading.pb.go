@@ -2466,7 +2466,7 @@ func (x *WatchResultsRequest) GetAfter() string {
 type ResultChange struct {
 	state  protoimpl.MessageState `protogen:"open.v1"`
 	Cursor string                 `protobuf:"bytes,1,opt,name=cursor,proto3" json:"cursor,omitempty"`
-	// "report.signed", "report.corrected", "report.withdrawn", "critical.raised", "critical.escalated".
+	// "report.signed", "report.corrected", "report.withdrawn", "critical.raised", "critical.escalated", "critical.dismissed".
 	Act           string                 `protobuf:"bytes,2,opt,name=act,proto3" json:"act,omitempty"`
 	At            *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=at,proto3" json:"at,omitempty"`
 	Result        *Result                `protobuf:"bytes,4,opt,name=result,proto3" json:"result,omitempty"`
