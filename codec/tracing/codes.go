@@ -122,4 +122,5 @@ const (
 	WaveT   = "MDC_ECG_WAVC_TWAVE"
 	Beat    = "MDC_ECG_BEAT"
 	Pace    = "MDC_ECG_PACED"
+	Pulse   = "LIANZHEN_ECG_CALIBRATION" // a calibration pulse and its rest, in place of the patient's signal
 )
