@@ -4,12 +4,15 @@ TOOL  := go tool -modfile=tools/go.mod
 CACHE := $(CURDIR)/.cache
 GO_FILES = $(shell git ls-files -co --exclude-standard '*.go' | grep -v '\.pb\.\(gw\.\)\?go$$')
 
-.PHONY: help build demo test check lint generate generate-check unit race integration bench clean
+.PHONY: help build font demo test check lint generate generate-check unit race integration bench bench-ecg clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 18
 
-build: ## bin/lianzhen and bin/lianzhen-edge
+font: ## the Chinese outlines that ecg/paper embeds (from npm, once)
+	@tools/font/fetch
+
+build: font ## bin/lianzhen and bin/lianzhen-edge
 	go build -trimpath -o bin/ ./cmd/lianzhen ./cmd/lianzhen-edge
 
 demo: build ## two counties on embedded storage: the whole story, then the server (DATA=DIR, ARGS=...)
@@ -32,7 +35,7 @@ generate: ## code and OpenAPI from proto/
 generate-check: ## generated code is what proto/ says
 	@tools/generate-check
 
-unit: ## tests that need nothing beside Go
+unit: font ## tests that need nothing beside Go
 	go test ./...
 
 race: ## the same under the race detector
@@ -40,7 +43,7 @@ race: ## the same under the race detector
 
 test: ## everything, with PostgreSQL and MinIO; installs what it needs
 	tools/setup
-	$(MAKE) lint generate-check
+	$(MAKE) font lint generate-check
 	tools/with-services go test -count=1 -timeout 30m ./...
 	$(MAKE) race
 	GOOS=windows GOARCH=amd64 go build -o /dev/null ./cmd/lianzhen-edge
@@ -48,6 +51,9 @@ test: ## everything, with PostgreSQL and MinIO; installs what it needs
 bench: ## measures beside Orthanc (installs it); see docs/benchmarks.md
 	tools/setup bench
 	bench/run
+
+bench-ecg: ## accuracy and speed of the ECG centre; see docs/ecg.md (DATA=folder of databases)
+	go run ./bench/ecg $(if $(DATA),--data $(DATA))
 
 clean:
 	rm -rf bin .build .cache

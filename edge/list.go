@@ -45,6 +45,9 @@ func (r *run) list(ctx context.Context, paths []string) error {
 
 // sort looks into a file and puts it into its study, among the ignored, or among the refused.
 func (r *run) sort(byUID map[string]*Study, f file) {
+	if r.pass(f) {
+		return
+	}
 	o := &Object{Path: f.path, Size: f.info.Size(), ModifiedAt: f.info.ModTime()}
 	id, known := r.journal.find(o)
 	var err error
@@ -52,11 +55,20 @@ func (r *run) sort(byUID map[string]*Study, f file) {
 		id, err = head(f.path)
 	}
 	var skip ignored
+	format := ""
+	if errors.As(err, &skip) && skip == NotDICOM {
+		format = tracingFormat(f.path)
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	switch {
+	case format != "":
+		r.ecgs = append(r.ecgs, &Tracing{Path: f.path, Size: o.Size, ModifiedAt: o.ModifiedAt, Format: format})
+		r.total.Tracings++
+		return
 	case errors.As(err, &skip):
 		r.ignore(f.path, string(skip))
+		r.remember(f.path, stampOf(f.info))
 		return
 	case err != nil:
 		o.State, o.Reason = unfit(err)

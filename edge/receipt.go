@@ -137,6 +137,12 @@ type Summary struct {
 	Sent       int64 `json:"bytes_sent"`
 	Saved      int64 `json:"bytes_saved"`
 
+	Tracings        int `json:"tracings"` // ECGs that are no DICOM objects
+	TracingsStored  int `json:"tracings_stored"`
+	TracingsAlready int `json:"tracings_already"`
+	TracingsRefused int `json:"tracings_refused"`
+	TracingsFailed  int `json:"tracings_failed"`
+
 	Lost         []Finding      `json:"lost,omitempty"`    // objects without a study, unreadable paths
 	Ignored      []Finding      `json:"ignored,omitempty"` // what is no DICOM object; the first thousand
 	IgnoredCount map[string]int `json:"ignored_count"`     // all of them, by reason
@@ -172,9 +178,9 @@ func (s *Summary) receipt(c *Receipt) {
 // Code is the exit code that the run deserves: 0 all at the centre, 3 some objects refused, 4 not finished.
 func (s *Summary) Code() int {
 	switch {
-	case s.Failed > 0 || s.Unreadable > 0:
+	case s.Failed > 0 || s.Unreadable > 0 || s.TracingsFailed > 0:
 		return 4
-	case s.Refused > 0:
+	case s.Refused > 0 || s.TracingsRefused > 0:
 		return 3
 	case s.StudiesUnfinished > 0:
 		return 4

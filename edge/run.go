@@ -40,6 +40,7 @@ type run struct {
 	asking   []*Object // hashed: is it at the centre?
 	queue    []*Object // to be sent
 	over     []*Study  // all objects settled: to be finished
+	ecgs     []*Tracing
 	digests  map[Digest]*Object
 	bold     int // objects that may still be queued unasked
 	ignored  []Finding
@@ -180,6 +181,9 @@ func (r *run) settled(o *Object, say func()) {
 		return
 	}
 	say()
+	if o.State != Failed {
+		r.remember(o.Path, stamp{o.Size, o.ModifiedAt})
+	}
 	r.total.count(o)
 	r.meter.settled(o)
 	r.open--

@@ -42,9 +42,10 @@ type Config struct {
 	RetryBase   time.Duration // first wait after a failure; 500 ms
 	RetryMax    time.Duration // longest wait; 30 s
 
-	OnReceipt  func(*Receipt)  // called for each study when it is over, one at a time
-	OnProgress func(Progress)  // called a few times a second while a run goes on
-	OnRetry    func(err error) // called when something went wrong that will be tried again
+	OnReceipt  func(*Receipt)        // called for each study when it is over, one at a time
+	OnTracings func(*TracingReceipt) // called once for the ECGs of a run
+	OnProgress func(Progress)        // called a few times a second while a run goes on
+	OnRetry    func(err error)       // called when something went wrong that will be tried again
 	Now        func() time.Time
 }
 
@@ -68,6 +69,9 @@ func (c *Config) fill() error {
 	}
 	if c.OnReceipt == nil {
 		c.OnReceipt = func(*Receipt) {}
+	}
+	if c.OnTracings == nil {
+		c.OnTracings = func(*TracingReceipt) {}
 	}
 	if c.OnProgress == nil {
 		c.OnProgress = func(Progress) {}
@@ -100,6 +104,9 @@ type Sender struct {
 	line    memory
 	control *grpc.ClientConn   // questions, so that they do not wait behind pixels
 	conns   []*grpc.ClientConn // one for each stream
+
+	watching *handled      // while folders are watched
+	settle   time.Duration // of a watched file
 
 	distrust atomic.Pointer[error] // the centre is not who it should be: waiting does not help
 }
@@ -140,7 +147,7 @@ func (s *Sender) Close() error {
 	return err
 }
 
-// Send sends every DICOM object below paths and returns when each is at the centre or its fate is known. The error is nil
+// Send sends every DICOM object and every ECG below paths and returns when each is at the centre or its fate is known. The error is nil
 // unless the run ended early: a *StopError, ErrGaveUp or the context's. The summary is right in any case.
 func (s *Sender) Send(ctx context.Context, paths ...string) (Summary, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
@@ -152,8 +159,9 @@ func (s *Sender) Send(ctx context.Context, paths ...string) (Summary, error) {
 	if err := r.list(ctx, paths); err != nil {
 		return r.summary(), fmt.Errorf("list files: %w", err)
 	}
+	r.sendTracings(ctx)
 	if len(r.studies) == 0 {
-		return r.summary(), nil
+		return r.summary(), context.Cause(ctx)
 	}
 	for _, c := range s.conns {
 		c.Connect() // while the centre is asked

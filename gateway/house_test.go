@@ -23,6 +23,7 @@ import (
 	"github.com/lianzhen/lianzhen/authz"
 	"github.com/lianzhen/lianzhen/authz/recognition"
 	"github.com/lianzhen/lianzhen/codec/dicom/phantom"
+	"github.com/lianzhen/lianzhen/ecg"
 	"github.com/lianzhen/lianzhen/imaging"
 	"github.com/lianzhen/lianzhen/imaging/exchange"
 	"github.com/lianzhen/lianzhen/imaging/worklist"
@@ -74,11 +75,14 @@ func newHouse(t testing.TB, change ...func(*Deps)) *house {
 	must(t, err)
 	t.Cleanup(guard.Close)
 	room := reading.NewRoom(db, blobs, reading.Options{})
-	centre := imaging.New(db, blobs, spool, room, imaging.Options{Quiet: time.Hour})
+	tracings := ecg.New(db, blobs, spool, room, ecg.Options{})
+	centre := imaging.New(db, blobs, spool, room, imaging.Options{
+		Quiet: time.Hour, OnStored: Waveforms(tracings), ReadElsewhere: WaveformModalities,
+	})
 	t.Cleanup(func() { _ = centre.Close(context.Background()) })
 	log := &logBook{}
 	deps := Deps{
-		DB: db, Keys: keys, Blobs: blobs, Book: authz.NewBook(db, keys), Guard: guard, Room: room, Imaging: centre,
+		DB: db, Keys: keys, Blobs: blobs, Book: authz.NewBook(db, keys), Guard: guard, Room: room, Imaging: centre, ECG: tracings,
 		Worklist: worklist.New(db, worklist.Options{}),
 		Desk:     recognition.NewDesk(db, recognition.Default()),
 		Log:      slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug})),

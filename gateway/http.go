@@ -49,6 +49,9 @@ func (s *Server) routes() []route {
 		{pattern: "GET /api/v1/imaging/studies/{id}/export", rule: rule{kind: "imaging", act: "read"}, handle: s.getStudyExport},
 		{pattern: "POST /api/v1/imaging/studies:export", rule: rule{kind: "imaging", act: "read"}, handle: s.postExport},
 		{pattern: "POST /api/v1/imaging/studies/{id}/teaching", rule: rule{kind: "imaging", act: "teach"}, handle: s.postTeaching},
+		{pattern: "POST /api/v1/ecg/tracings", rule: rule{kind: "ecg", act: "write"}, handle: s.putTracing},
+		{pattern: "GET /api/v1/ecg/tracings/{id}/file", rule: rule{kind: "ecg", act: "read"}, handle: s.getTracingFile},
+		{pattern: "GET /api/v1/ecg/quarantine/{id}/file", rule: rule{kind: "ecg", act: "resolve"}, handle: s.getTracingQuarantine},
 		{pattern: "GET /api/v1/imaging/quarantine/{id}/file", rule: rule{kind: "imaging", act: "resolve"}, handle: s.getQuarantineFile},
 	}
 	for _, r := range s.dicomweb.Routes() {

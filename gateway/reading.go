@@ -153,6 +153,14 @@ func (s *readingServer) AcknowledgeCriticalValue(ctx context.Context, req *pb.Ac
 	return criticalOr(s.Room.AcknowledgeCritical(ctx, scopeOf(ctx), reading.CriticalID(req.GetCriticalValueId()), req.GetHandling()))
 }
 
+func (s *readingServer) DismissCriticalValue(ctx context.Context, req *pb.DismissCriticalValueRequest) (*pb.CriticalValue, error) {
+	return criticalOr(s.Room.DismissCritical(ctx, scopeOf(ctx), reading.CriticalID(req.GetCriticalValueId()), req.GetReason()))
+}
+
+func (s *readingServer) NoteCriticalCall(ctx context.Context, req *pb.NoteCriticalCallRequest) (*pb.CriticalValue, error) {
+	return criticalOr(s.Room.NoteCall(ctx, scopeOf(ctx), reading.CriticalID(req.GetCriticalValueId()), req.GetNote()))
+}
+
 func (s *readingServer) ListCriticalValues(ctx context.Context, req *pb.ListCriticalValuesRequest) (*pb.ListCriticalValuesResponse, error) {
 	all, next, err := s.Room.Criticals(ctx, scopeOf(ctx), reading.CriticalFilter{
 		OpenOnly: req.GetOpenOnly(), Case: record.CaseID(req.GetCaseId()),
@@ -198,16 +206,25 @@ func caseToPB(c reading.Case) *pb.Case {
 		ClaimExpiresAt: instant(c.ClaimExpiresAt), PerformedAt: instant(c.Exam.PerformedAt), OpenedAt: instant(c.OpenedAt),
 		DueAt: instant(c.DueAt), Overdue: c.Overdue, ReturnReason: c.ReturnReason, Priors: int32(c.Priors), Etag: c.Etag(),
 		ReportId: string(c.Report), Incomplete: c.Incomplete(), Critical: c.Critical,
-		Additions: c.Additions, CriticalUnacknowledged: c.Unacknowledged > 0,
+		Additions: c.Additions, CriticalUnacknowledged: c.Unacknowledged > 0, FirstContactAt: instant(c.Exam.FirstContactAt),
 	}
 }
 
 func textFromPB(t *pb.ReportText) reading.Text {
-	return reading.Text{Findings: t.GetFindings(), Impression: t.GetImpression(), Positive: t.GetPositive(), Recommendation: t.GetRecommendation()}
+	out := reading.Text{Findings: t.GetFindings(), Impression: t.GetImpression(), Positive: t.GetPositive(), Recommendation: t.GetRecommendation()}
+	for _, c := range t.GetConclusions() {
+		out.Conclusions = append(out.Conclusions, reading.Conclusion{Code: c.GetCode(), System: c.GetSystem(), Text: c.GetText()})
+	}
+	return out
 }
 
 func textToPB(t reading.Text) *pb.ReportText {
-	return &pb.ReportText{Findings: t.Findings, Impression: t.Impression, Positive: t.Positive, Recommendation: t.Recommendation}
+	return &pb.ReportText{
+		Findings: t.Findings, Impression: t.Impression, Positive: t.Positive, Recommendation: t.Recommendation,
+		Conclusions: each(t.Conclusions, func(c reading.Conclusion) *pb.CodedConclusion {
+			return &pb.CodedConclusion{Code: c.Code, System: c.System, Text: c.Text}
+		}),
+	}
 }
 
 func draftToPB(d reading.Draft) *pb.Draft {
@@ -231,7 +248,11 @@ func criticalToPB(v reading.Critical) *pb.CriticalValue {
 		CriticalValueId: string(v.ID), CaseId: string(v.Case), InstitutionId: string(v.Institution), PatientId: string(v.Patient),
 		Finding: v.Finding, RaisedBy: v.RaisedByName, RaisedAt: instant(v.RaisedAt), DueAt: instant(v.DueAt),
 		Acknowledged: v.Acknowledged(), AcknowledgedBy: v.AcknowledgedByName, AcknowledgedAt: instant(v.AcknowledgedAt),
-		Handling: v.Handling, Escalations: int32(v.Escalations),
+		Handling: v.Handling, Escalations: int32(v.Escalations), Rule: v.Rule,
+		DismissedAt: instant(v.DismissedAt), DismissedBy: v.DismissedByName, DismissReason: v.DismissReason,
+		Calls: each(v.Calls, func(c reading.Call) *pb.CriticalCall {
+			return &pb.CriticalCall{At: instant(c.At), By: c.ByName, Note: c.Note}
+		}),
 	}
 }
 

@@ -35,6 +35,7 @@ import (
 	"github.com/lianzhen/lianzhen/authz/recognition"
 	"github.com/lianzhen/lianzhen/gateway/dicomweb"
 	"github.com/lianzhen/lianzhen/gateway/dimse"
+	"github.com/lianzhen/lianzhen/ecg"
 	"github.com/lianzhen/lianzhen/imaging"
 	"github.com/lianzhen/lianzhen/imaging/exchange"
 	"github.com/lianzhen/lianzhen/imaging/worklist"
@@ -54,6 +55,7 @@ type Deps struct {
 	Desk     *recognition.Desk
 	Room     *reading.Room
 	Imaging  *imaging.Centre
+	ECG      *ecg.Centre
 	Worklist *worklist.Worklist
 	Exchange *exchange.Exchange
 	Portal   http.Handler // everything that no other route takes; nil: nothing
@@ -297,6 +299,7 @@ func (s *Server) register(g *grpc.Server) {
 	pb.RegisterPatientServiceServer(g, &patientServer{Server: s})
 	pb.RegisterUploadServiceServer(g, &uploadServer{Server: s})
 	pb.RegisterImagingServiceServer(g, &imagingServer{Server: s})
+	pb.RegisterEcgServiceServer(g, &ecgServer{Server: s})
 	pb.RegisterWorklistServiceServer(g, &worklistServer{Server: s})
 	pb.RegisterExchangeServiceServer(g, &exchangeServer{Server: s})
 	pb.RegisterReadingServiceServer(g, &readingServer{Server: s})

@@ -17,7 +17,15 @@ type part struct {
 }
 
 // parts in the order they are printed.
-var parts = []part{}
+var parts = []part{
+	{"fidelity", fidelity},
+	{"robustness", robustness},
+	{"qrs", qrs},
+	{"rhythm", rhythms},
+	{"delineation", delineation},
+	{"globals", globals},
+	{"speed", speed},
+}
 
 func main() {
 	data := flag.String("data", "../shared/data/ecg", "`folder` of sample files and databases")

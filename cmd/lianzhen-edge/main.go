@@ -22,8 +22,9 @@ const (
 )
 
 type commandLine struct {
-	Send sendCmd `cmd:"" help:"Send DICOM objects of folders and files to the centre. 把文件夹中的影像传到中心。"`
-	Lang string  `enum:"zh,en,auto" default:"auto" help:"Language of the output: zh, en, or by LANG. 语言。"`
+	Send  sendCmd  `cmd:"" help:"Send DICOM objects and ECGs of folders and files to the centre. 把文件夹中的影像和心电图传到中心。"`
+	Watch watchCmd `cmd:"" help:"Watch folders and send what comes there, until stopped. 监视文件夹,随到随传。"`
+	Lang  string   `enum:"zh,en,auto" default:"auto" help:"Language of the output: zh, en, or by LANG. 语言。"`
 }
 
 func main() {

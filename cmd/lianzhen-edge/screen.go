@@ -196,10 +196,55 @@ func (s *screen) summary(sum *edge.Summary, err error) {
 	s.lines(s.out, ls...)
 }
 
-func (s *screen) totals(sum *edge.Summary) string {
-	if sum.Objects == 0 {
-		return s.say("none")
+// tracings says what became of the ECGs of a run: alarms first, then what a person has to look at.
+func (s *screen) tracings(r *edge.TracingReceipt) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.json {
+		s.encode(struct {
+			Type string `json:"type"`
+			*edge.TracingReceipt
+			File string `json:"receipt,omitempty"`
+		}{"tracings", r, r.Path})
+		return
 	}
+	var ls []string
+	for _, i := range r.Items {
+		if len(i.Alarms) > 0 && !i.Already {
+			ls = append(ls, s.say("alarm", i.TracingID, strings.Join(i.Alarms, " ")))
+		}
+		if i.State == edge.Stored.String() {
+			continue
+		}
+		l := s.say(i.State, i.File, i.Reason)
+		if i.Quarantine != "" {
+			l += s.say("quarantine", i.Quarantine)
+		}
+		ls = append(ls, l)
+	}
+	if r.Path != "" && !s.quiet {
+		ls = append(ls, s.say("file", r.Path))
+	}
+	s.lines(s.out, ls...)
+}
+
+func (s *screen) ecgs(sum *edge.Summary) string {
+	return s.say("ecgs", sum.Tracings, sum.TracingsStored, sum.TracingsAlready, sum.TracingsRefused, sum.TracingsFailed)
+}
+
+func (s *screen) totals(sum *edge.Summary) string {
+	switch {
+	case sum.Objects == 0 && sum.Tracings == 0:
+		return s.say("none")
+	case sum.Objects == 0:
+		return s.ecgs(sum)
+	case sum.Tracings > 0:
+		return s.objects(sum) + "\n" + s.ecgs(sum)
+	}
+	return s.objects(sum)
+}
+
+func (s *screen) objects(sum *edge.Summary) string {
 	return s.say("total", sum.Studies, sum.Objects, sum.Stored, sum.Already, sum.Refused, sum.Failed, size(float64(sum.Sent)), span(sum.StartedAt, sum.FinishedAt))
 }
 

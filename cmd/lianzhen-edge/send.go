@@ -18,7 +18,7 @@ import (
 )
 
 type sendCmd struct {
-	Paths []string `arg:"" name:"paths" help:"Folders and files. Files are known as DICOM by their content; a CD works."`
+	Paths []string `arg:"" name:"paths" help:"Folders and files. Files are known as DICOM or ECG by their content; a CD works."`
 
 	To       string `required:"" placeholder:"HOST:PORT" env:"LIANZHEN_EDGE_TO" help:"The centre's gRPC door."`
 	Key      string `xor:"key" placeholder:"lz_..." env:"LIANZHEN_EDGE_KEY" help:"API key. Other users of this computer can see it in the list of processes: prefer --key-file or the environment."`
@@ -57,7 +57,7 @@ func (c *sendCmd) Run(ctx context.Context, s *screen) error {
 		return usageError{err}
 	}
 	s.quiet, s.json = c.Quiet, c.JSON
-	cfg.OnReceipt, cfg.OnProgress, cfg.OnRetry = s.receipt, s.progress, s.retry
+	cfg.OnReceipt, cfg.OnTracings, cfg.OnProgress, cfg.OnRetry = s.receipt, s.tracings, s.progress, s.retry
 	sender, err := edge.New(cfg)
 	if err != nil {
 		return usageError{err}

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/lianzhen/lianzhen/authz"
+	"github.com/lianzhen/lianzhen/ecg"
 	"github.com/lianzhen/lianzhen/imaging"
 	"github.com/lianzhen/lianzhen/record"
 	"github.com/lianzhen/lianzhen/store"
@@ -21,7 +22,7 @@ import (
 
 type adminCmd struct {
 	Fsck    fsckCmd    `cmd:"" help:"Check rows against bytes and their SHA-256."`
-	Reindex reindexCmd `cmd:"" help:"Make the imaging index again from the blobs. No server may run."`
+	Reindex reindexCmd `cmd:"" help:"Make the indexes of the centres again from the blobs. No server may run."`
 	Compact compactCmd `cmd:"" help:"Keep objects in containers without loss, about half as large. A server may run."`
 	Backup  backupCmd  `cmd:"" help:"Copy the database while the server runs (SQLite)."`
 	User    userCmd    `cmd:"" help:"Accounts of people."`
@@ -71,6 +72,10 @@ func (c *fsckCmd) Run(ctx context.Context, out io.Writer) error {
 		if err != nil {
 			return err
 		}
+		tracings, err := a.ecg.Fsck(ctx, ecg.FsckOptions{Quick: c.Quick, Sweep: c.Sweep})
+		if err != nil {
+			return err
+		}
 		var reports []string
 		signed, err := a.room.Fsck(ctx, func(id record.ReportID, why error) {
 			reports = append(reports, fmt.Sprintf("%s: %v", id, why))
@@ -78,19 +83,20 @@ func (c *fsckCmd) Run(ctx context.Context, out io.Writer) error {
 		if err != nil {
 			return err
 		}
-		if err := printJSON(out, fsckResult{found, signed, reports}); err != nil {
+		if err := printJSON(out, fsckResult{found, tracings, signed, reports}); err != nil {
 			return err
 		}
-		if found.Damaged() || len(reports) > 0 {
+		if found.Damaged() || tracings.Damaged() || len(reports) > 0 {
 			return errors.New("fsck: there is damage")
 		}
 		return nil
 	})
 }
 
-// fsckResult is what both rooms found.
+// fsckResult is what the rooms found.
 type fsckResult struct {
 	Imaging        imaging.Fsck
+	ECG            ecg.Fsck
 	Reports        int
 	DamagedReports []string
 }
@@ -105,7 +111,13 @@ func (c *reindexCmd) Run(ctx context.Context, out io.Writer) error {
 			return err
 		}
 		a.later(release)
-		rebuilt, err := a.imaging.Reindex(ctx, func(imaging.Rebuilt) {})
+		var rebuilt struct {
+			Imaging imaging.Rebuilt
+			ECG     ecg.Rebuilt
+		}
+		if rebuilt.Imaging, err = a.imaging.Reindex(ctx, func(imaging.Rebuilt) {}); err == nil {
+			rebuilt.ECG, err = a.ecg.Reindex(ctx, func(ecg.Rebuilt) {})
+		}
 		return errors.Join(err, printJSON(out, rebuilt))
 	})
 }

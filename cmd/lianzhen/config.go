@@ -95,6 +95,10 @@ type config struct {
 		SpoolMemory   size          // of all arriving objects together
 		CompactAfter  time.Duration // objects older than this are kept in containers; 0: never
 	}
+	ECG struct {
+		MaxFile, MaxQuarantine         size
+		DueStat, DueUrgent, DueRoutine time.Duration
+	}
 	Reading struct {
 		ClaimFor    time.Duration
 		DueStat     time.Duration
@@ -164,6 +168,11 @@ func (c *config) settings() []setting {
 		{"imaging.in_flight", "objects in the air on one upload stream", &c.Imaging.InFlight},
 		{"imaging.spool_memory", "memory of all arriving objects together; beyond it they go to files", &c.Imaging.SpoolMemory},
 		{"imaging.compact_after", "objects older than this are kept in containers without loss, about half as large; 0: never", &c.Imaging.CompactAfter},
+		{"ecg.max_file", "largest file of an ECG", &c.ECG.MaxFile},
+		{"ecg.max_quarantine", "largest refused file whose bytes are kept", &c.ECG.MaxQuarantine},
+		{"ecg.due_stat", "time for the report of a STAT resting ECG", &c.ECG.DueStat},
+		{"ecg.due_urgent", "the same, URGENT", &c.ECG.DueUrgent},
+		{"ecg.due_routine", "the same, ROUTINE", &c.ECG.DueRoutine},
 		{"reading.claim_for", "a claim without a saved draft ends after this", &c.Reading.ClaimFor},
 		{"reading.due_stat", "time for a STAT report", &c.Reading.DueStat},
 		{"reading.due_urgent", "time for an URGENT report", &c.Reading.DueUrgent},
@@ -189,6 +198,8 @@ func defaults() config {
 	c.Storage.S3.Region, c.Storage.S3.Secure = "us-east-1", true
 	c.Imaging.Quiet, c.Imaging.MaxObject, c.Imaging.MaxQuarantine = 2*time.Minute, 16<<30, 256<<20
 	c.Imaging.InFlight, c.Imaging.SpoolMemory = 64, 256<<20
+	c.ECG.MaxFile, c.ECG.MaxQuarantine = 4<<30, 64<<20
+	c.ECG.DueStat, c.ECG.DueUrgent, c.ECG.DueRoutine = 10*time.Minute, 15*time.Minute, 30*time.Minute
 	c.Reading.ClaimFor, c.Reading.CriticalAck = 30*time.Minute, 10*time.Minute
 	c.Reading.DueStat, c.Reading.DueUrgent, c.Reading.DueRoutine = 30*time.Minute, 2*time.Hour, 24*time.Hour
 	c.Quota.CallsPerSecond, c.Quota.SignInsPerMinute, c.Quota.SearchesPerMin, c.Quota.Together = 2000, 10, 120, 256

@@ -108,7 +108,7 @@ func (s *story) tell(ctx context.Context) error {
 	if err := s.equipment(ctx, time.Now()); err != nil {
 		return err
 	}
-	return s.run(ctx, []demoStep{
+	err := s.run(ctx, []demoStep{
 		{theClinic, "订阅本院结果", "subscribes to the results of the clinic", s.listen},
 		{theReader, "打开工作列表", "opens the worklist", s.worklist},
 		{theReader, "认领急诊CT,写初稿", "claims the STAT CT and drafts", s.draft},
@@ -121,6 +121,14 @@ func (s *story) tell(ctx context.Context) error {
 		{theReader2, "书写胸片报告", "reads the radiograph", s.second},
 		{theSecond, "审核签发胸片报告", "reviews and signs the radiograph", s.signSecond},
 		{theClinic, "收到两份正式报告", "receives both signed results", s.heard},
+	})
+	if err != nil {
+		return err
+	}
+	if err := s.electrocardiograms(ctx, time.Now()); err != nil {
+		return err
+	}
+	return s.run(ctx, []demoStep{
 		{theReceiver, "患者转到邻县:登记并接诊", "the patient comes: registers, opens an encounter", s.encounter},
 		{theReceiver, "开单前查询互认", "checks the order: what is known?", s.checkOrder},
 		{theReceiver, "采用CT结果", "adopts the CT", s.adopt},

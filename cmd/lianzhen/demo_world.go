@@ -110,11 +110,11 @@ func demoKeys() []demoKey {
 	ks := []demoKey{{benchName, benchAt, authz.KeyScopes()}}
 	for _, c := range demoCounties {
 		for _, t := range c.townships {
-			ks = append(ks, demoKey{t.id + "-edge", record.InstitutionID(t.id), []string{"imaging:write"}})
+			ks = append(ks, demoKey{t.id + "-edge", record.InstitutionID(t.id), []string{"imaging:write", "ecg:write"}})
 		}
 		ks = append(ks, demoKey{
 			c.id + "-his", c.hospital(),
-			[]string{"imaging:read", "reading:read", "recognition:read", "recognition:write", "patient:read", "patient:write", "directory:read"},
+			[]string{"imaging:read", "ecg:read", "reading:read", "recognition:read", "recognition:write", "patient:read", "patient:write", "directory:read"},
 		})
 	}
 	return ks
@@ -131,6 +131,9 @@ func demoDevices() []authz.Device {
 			ds = append(ds, authz.Device{
 				Institution: record.InstitutionID(t.id), Name: "DR", Modality: "DX",
 				AETitle: fmt.Sprintf("%s_DR%d", strings.ToUpper(c.id), i+1), Active: true,
+			}, authz.Device{
+				Institution: record.InstitutionID(t.id), Name: "心电图机 ECG cart", Modality: "ECG",
+				AETitle: fmt.Sprintf("%s_ECG%d", strings.ToUpper(c.id), i+1), Active: true,
 			})
 		}
 	}
@@ -231,6 +234,7 @@ func (p *planter) county(c demoCounty) {
 	}
 	p.do(p.tx.PutRelation(p.ctx, store.Relation{Child: c.hospital(), Parent: c.community(), Kind: store.Leads}))
 	p.do(p.tx.PutCentre(p.ctx, store.Centre{County: county, Kind: record.Imaging, Host: c.hospital(), Name: c.name + "影像诊断中心"}))
+	p.do(p.tx.PutCentre(p.ctx, store.Centre{County: county, Kind: record.ECG, Host: c.hospital(), Name: c.name + "心电诊断中心"}))
 }
 
 func (w *demoWorld) buildAdmin(ctx context.Context, r demoRooms) error {

@@ -19,6 +19,7 @@ import (
 	"github.com/lianzhen/lianzhen/authz"
 	"github.com/lianzhen/lianzhen/authz/recognition"
 	"github.com/lianzhen/lianzhen/gateway"
+	"github.com/lianzhen/lianzhen/ecg"
 	"github.com/lianzhen/lianzhen/imaging"
 	"github.com/lianzhen/lianzhen/imaging/exchange"
 	"github.com/lianzhen/lianzhen/imaging/worklist"
@@ -61,6 +62,7 @@ type app struct {
 	desk    *recognition.Desk
 	room    *reading.Room
 	imaging *imaging.Centre
+	ecg     *ecg.Centre
 	orders  *worklist.Worklist
 	peers   *exchange.Exchange
 
@@ -166,11 +168,16 @@ func (a *app) openRooms(ctx context.Context) (err error) {
 	r := a.cfg.Reading
 	a.room = reading.NewRoom(a.db, a.blobs, reading.Options{
 		ClaimFor: r.ClaimFor, CriticalAck: r.CriticalAck,
-		Due: reading.Due{Stat: r.DueStat, Urgent: r.DueUrgent, Routine: r.DueRoutine},
+		Due:   reading.Due{Stat: r.DueStat, Urgent: r.DueUrgent, Routine: r.DueRoutine},
+		DueBy: map[string]reading.Due{ecg.Resting: {Stat: a.cfg.ECG.DueStat, Urgent: a.cfg.ECG.DueUrgent, Routine: a.cfg.ECG.DueRoutine}},
+	})
+	a.ecg = ecg.New(a.db, a.blobs, a.spool, a.room, ecg.Options{
+		MaxFile: int64(a.cfg.ECG.MaxFile), MaxQuarantine: int64(a.cfg.ECG.MaxQuarantine),
 	})
 	i := a.cfg.Imaging
 	a.imaging = imaging.New(a.db, a.blobs, a.spool, a.room, imaging.Options{
 		Quiet: i.Quiet, MaxObject: int64(i.MaxObject), MaxQuarantine: int64(i.MaxQuarantine),
+		OnStored: gateway.Waveforms(a.ecg), ReadElsewhere: gateway.WaveformModalities,
 	})
 	a.later(func() error {
 		ctx, cancel := context.WithTimeout(context.Background(), closeFor)
@@ -199,7 +206,7 @@ func build(ctx context.Context, cfg config) (a *app, err error) {
 		return a, err
 	}
 	a.gateway, err = gateway.New(gateway.Deps{
-		DB: a.db, Keys: a.keys, Blobs: a.blobs, Book: a.book, Guard: a.guard, Desk: a.desk, Room: a.room, Imaging: a.imaging,
+		DB: a.db, Keys: a.keys, Blobs: a.blobs, Book: a.book, Guard: a.guard, Desk: a.desk, Room: a.room, Imaging: a.imaging, ECG: a.ecg,
 		Worklist: a.orders, Exchange: a.peers, Log: a.log, Options: opt,
 	})
 	if err != nil {
@@ -280,6 +287,7 @@ func (a *app) run(ctx context.Context) error {
 		a.room.Run(clock, func(err error) { a.log.Error("reading room", "error", err) })
 	})
 	ticking.Go(func() { a.imaging.Run(clock) })
+	ticking.Go(func() { a.ecg.Run(clock) })
 	if age := a.cfg.Imaging.CompactAfter; age > 0 {
 		if err := a.compactable(); err != nil {
 			a.log.Warn("setting imaging.compact_after has no effect", "reason", err)

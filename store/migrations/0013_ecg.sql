@@ -34,6 +34,7 @@ CREATE TABLE tracings (
   analysis_state   TEXT NOT NULL,            -- done pending failed
   analysis_version TEXT NOT NULL DEFAULT '',
   rules_version    TEXT NOT NULL DEFAULT '',
+  alarms           TEXT NOT NULL DEFAULT '[]', -- JSON: what the rules said when it came
   sop_uid          TEXT NOT NULL DEFAULT '', -- of a DICOM object
   blob_key         TEXT NOT NULL,
   said_key         TEXT NOT NULL DEFAULT '', -- what the sender said beside the file

@@ -2405,7 +2405,14 @@ type EcgConclusion struct {
 	Minnesota string `protobuf:"bytes,6,opt,name=minnesota,proto3" json:"minnesota,omitempty"`
 	ShortCode string `protobuf:"bytes,7,opt,name=short_code,json=shortCode,proto3" json:"short_code,omitempty"`
 	// "algorithm" or "device".
-	Source        string `protobuf:"bytes,8,opt,name=source,proto3" json:"source,omitempty"`
+	Source string `protobuf:"bytes,8,opt,name=source,proto3" json:"source,omitempty"`
+	// Whose code: "AHA-2007", or "LZ" for ours.
+	System string `protobuf:"bytes,9,opt,name=system,proto3" json:"system,omitempty"`
+	// Of a draft: 1 is the most urgent.
+	Urgency int32    `protobuf:"varint,10,opt,name=urgency,proto3" json:"urgency,omitempty"`
+	Leads   []string `protobuf:"bytes,11,rep,name=leads,proto3" json:"leads,omitempty"`
+	// A digit for the commonest.
+	Key           string `protobuf:"bytes,12,opt,name=key,proto3" json:"key,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2496,6 +2503,34 @@ func (x *EcgConclusion) GetSource() string {
 	return ""
 }
 
+func (x *EcgConclusion) GetSystem() string {
+	if x != nil {
+		return x.System
+	}
+	return ""
+}
+
+func (x *EcgConclusion) GetUrgency() int32 {
+	if x != nil {
+		return x.Urgency
+	}
+	return 0
+}
+
+func (x *EcgConclusion) GetLeads() []string {
+	if x != nil {
+		return x.Leads
+	}
+	return nil
+}
+
+func (x *EcgConclusion) GetKey() string {
+	if x != nil {
+		return x.Key
+	}
+	return ""
+}
+
 type GetAmbulatorySummaryRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	TracingId     string                 `protobuf:"bytes,1,opt,name=tracing_id,json=tracingId,proto3" json:"tracing_id,omitempty"`
@@ -2551,6 +2586,14 @@ type AmbulatorySummary struct {
 	LongestRrMs   int64                  `protobuf:"varint,7,opt,name=longest_rr_ms,json=longestRrMs,proto3" json:"longest_rr_ms,omitempty"`
 	LongestRrAtMs int64                  `protobuf:"varint,8,opt,name=longest_rr_at_ms,json=longestRrAtMs,proto3" json:"longest_rr_at_ms,omitempty"`
 	Algorithm     string                 `protobuf:"bytes,9,opt,name=algorithm,proto3" json:"algorithm,omitempty"`
+	// Of 2 s and more, and of 3 s and more.
+	PauseCount_2S int64 `protobuf:"varint,10,opt,name=pause_count_2s,json=pauseCount2s,proto3" json:"pause_count_2s,omitempty"`
+	PauseCount_3S int64 `protobuf:"varint,11,opt,name=pause_count_3s,json=pauseCount3s,proto3" json:"pause_count_3s,omitempty"`
+	VtRuns        int64 `protobuf:"varint,12,opt,name=vt_runs,json=vtRuns,proto3" json:"vt_runs,omitempty"`
+	SvtRuns       int64 `protobuf:"varint,13,opt,name=svt_runs,json=svtRuns,proto3" json:"svt_runs,omitempty"`
+	AfEpisodes    int64 `protobuf:"varint,14,opt,name=af_episodes,json=afEpisodes,proto3" json:"af_episodes,omitempty"`
+	// Share of the time, 0 to 1.
+	AfShare       float64 `protobuf:"fixed64,15,opt,name=af_share,json=afShare,proto3" json:"af_share,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2646,6 +2689,48 @@ func (x *AmbulatorySummary) GetAlgorithm() string {
 		return x.Algorithm
 	}
 	return ""
+}
+
+func (x *AmbulatorySummary) GetPauseCount_2S() int64 {
+	if x != nil {
+		return x.PauseCount_2S
+	}
+	return 0
+}
+
+func (x *AmbulatorySummary) GetPauseCount_3S() int64 {
+	if x != nil {
+		return x.PauseCount_3S
+	}
+	return 0
+}
+
+func (x *AmbulatorySummary) GetVtRuns() int64 {
+	if x != nil {
+		return x.VtRuns
+	}
+	return 0
+}
+
+func (x *AmbulatorySummary) GetSvtRuns() int64 {
+	if x != nil {
+		return x.SvtRuns
+	}
+	return 0
+}
+
+func (x *AmbulatorySummary) GetAfEpisodes() int64 {
+	if x != nil {
+		return x.AfEpisodes
+	}
+	return 0
+}
+
+func (x *AmbulatorySummary) GetAfShare() float64 {
+	if x != nil {
+		return x.AfShare
+	}
+	return 0
 }
 
 type AmbulatoryHour struct {
@@ -3840,7 +3925,7 @@ const file_lianzhen_v1_ecg_proto_rawDesc = "" +
 	"\blanguage\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18\bR\blanguage\"\x83\x01\n" +
 	"\x18DraftConclusionsResponse\x12<\n" +
 	"\vconclusions\x18\x01 \x03(\v2\x1a.lianzhen.v1.EcgConclusionR\vconclusions\x12)\n" +
-	"\x10decision_support\x18\x02 \x01(\bR\x0fdecisionSupport\"\xd9\x01\n" +
+	"\x10decision_support\x18\x02 \x01(\bR\x0fdecisionSupport\"\xb3\x02\n" +
 	"\rEcgConclusion\x12\x12\n" +
 	"\x04code\x18\x01 \x01(\tR\x04code\x12\x12\n" +
 	"\x04text\x18\x02 \x01(\tR\x04text\x12\x17\n" +
@@ -3850,10 +3935,15 @@ const file_lianzhen_v1_ecg_proto_rawDesc = "" +
 	"\tminnesota\x18\x06 \x01(\tR\tminnesota\x12\x1d\n" +
 	"\n" +
 	"short_code\x18\a \x01(\tR\tshortCode\x12\x16\n" +
-	"\x06source\x18\b \x01(\tR\x06source\"G\n" +
+	"\x06source\x18\b \x01(\tR\x06source\x12\x16\n" +
+	"\x06system\x18\t \x01(\tR\x06system\x12\x18\n" +
+	"\aurgency\x18\n" +
+	" \x01(\x05R\aurgency\x12\x14\n" +
+	"\x05leads\x18\v \x03(\tR\x05leads\x12\x10\n" +
+	"\x03key\x18\f \x01(\tR\x03key\"G\n" +
 	"\x1bGetAmbulatorySummaryRequest\x12(\n" +
 	"\n" +
-	"tracing_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\ttracingId\"\xe9\x02\n" +
+	"tracing_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\ttracingId\"\xa5\x04\n" +
 	"\x11AmbulatorySummary\x121\n" +
 	"\x05total\x18\x01 \x01(\v2\x1b.lianzhen.v1.AmbulatoryHourR\x05total\x121\n" +
 	"\x05hours\x18\x02 \x03(\v2\x1b.lianzhen.v1.AmbulatoryHourR\x05hours\x124\n" +
@@ -3863,7 +3953,15 @@ const file_lianzhen_v1_ecg_proto_rawDesc = "" +
 	"\brmssd_ms\x18\x06 \x01(\x01R\armssdMs\x12\"\n" +
 	"\rlongest_rr_ms\x18\a \x01(\x03R\vlongestRrMs\x12'\n" +
 	"\x10longest_rr_at_ms\x18\b \x01(\x03R\rlongestRrAtMs\x12\x1c\n" +
-	"\talgorithm\x18\t \x01(\tR\talgorithm\"\xa5\x02\n" +
+	"\talgorithm\x18\t \x01(\tR\talgorithm\x12$\n" +
+	"\x0epause_count_2s\x18\n" +
+	" \x01(\x03R\fpauseCount2s\x12$\n" +
+	"\x0epause_count_3s\x18\v \x01(\x03R\fpauseCount3s\x12\x17\n" +
+	"\avt_runs\x18\f \x01(\x03R\x06vtRuns\x12\x19\n" +
+	"\bsvt_runs\x18\r \x01(\x03R\asvtRuns\x12\x1f\n" +
+	"\vaf_episodes\x18\x0e \x01(\x03R\n" +
+	"afEpisodes\x12\x19\n" +
+	"\baf_share\x18\x0f \x01(\x01R\aafShare\"\xa5\x02\n" +
 	"\x0eAmbulatoryHour\x12\x17\n" +
 	"\afrom_ms\x18\x01 \x01(\x03R\x06fromMs\x12\x15\n" +
 	"\x06for_ms\x18\x02 \x01(\x03R\x05forMs\x12\x14\n" +

@@ -1,0 +1,202 @@
+// Reindex: the index made again from the blobs alone.
+
+package ecg
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"path"
+	"strings"
+
+	"github.com/lianzhen/lianzhen/codec/tracing/formats"
+	"github.com/lianzhen/lianzhen/record"
+	"github.com/lianzhen/lianzhen/store"
+)
+
+// Rebuilt counts what a reindex did.
+type Rebuilt struct {
+	Blobs, Tracings, Repeated, Quarantined int
+	Problems                               []string // blobs that could not be read, with the reason
+}
+
+// lost is what the blobs do not tell of a tracing.
+type lost struct {
+	caseID, pathway, priority, info, alarms, rules string
+	contact                                        int64
+}
+
+// Reindex empties the ECG index and fills it from every blob of the ECG buckets: every file is read and measured again. What only rows knew (the
+// case, the pathway) is kept where the rows are still there; cases and alarms are not raised again. Run it while no server runs on the
+// same database.
+func (c *Centre) Reindex(ctx context.Context, progress func(Rebuilt)) (Rebuilt, error) {
+	var out Rebuilt
+	before, err := c.lostStates(ctx)
+	if err != nil {
+		return out, err
+	}
+	if err := c.emptyIndex(ctx); err != nil {
+		return out, err
+	}
+	centres, err := c.db.Centres(ctx)
+	if err != nil {
+		return out, err
+	}
+	for _, centre := range centres {
+		if centre.Kind != record.ECG {
+			continue
+		}
+		for b, err := range c.blobs.List(ctx, centre.Bucket+"/", "") {
+			if err != nil {
+				return out, fmt.Errorf("list blobs: %w", err)
+			}
+			out.Blobs++
+			if err := c.reindexBlob(ctx, centre, b, before, &out); err != nil {
+				if ctx.Err() != nil || record.KindOf(err) == record.Unavailable {
+					return out, err
+				}
+				out.Problems = append(out.Problems, b.Key+": "+err.Error())
+			}
+			if progress != nil {
+				progress(out)
+			}
+		}
+	}
+	return out, c.db.Tx(ctx, func(tx *store.Tx) error {
+		tx.Emit(record.Event{Act: "ecg.reindexed", Kind: "index", Object: "ecg", Outcome: record.Success}.By(system))
+		return nil
+	})
+}
+
+func (c *Centre) lostStates(ctx context.Context) (map[record.ExamID]lost, error) {
+	type row struct {
+		lost
+		id record.ExamID
+	}
+	rows, err := store.List(ctx, c.db, `SELECT id, case_id, pathway, priority, clinical_info, alarms, rules_version, first_contact_at FROM tracings`, nil, func(r *row) []any {
+		return []any{&r.id, &r.caseID, &r.pathway, &r.priority, &r.info, &r.alarms, &r.rules, &r.contact}
+	})
+	out := make(map[record.ExamID]lost, len(rows))
+	for _, r := range rows {
+		out[r.id] = r.lost
+	}
+	return out, err
+}
+
+func (c *Centre) emptyIndex(ctx context.Context) error {
+	return c.db.Tx(ctx, func(tx *store.Tx) error {
+		for _, t := range []string{"tracing_analyses", "tracings"} {
+			if _, err := tx.Exec(ctx, "DELETE FROM "+t); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// reindexBlob reads <bucket>/<institution>/<tracing>/<ulid>.ecg or .../quarantine/<ulid>.bin.
+func (c *Centre) reindexBlob(ctx context.Context, centre store.Centre, b store.BlobInfo, before map[record.ExamID]lost, out *Rebuilt) error {
+	p := strings.Split(b.Key, "/")
+	if len(p) != 4 {
+		return errors.New("not a key of the ECG centre")
+	}
+	place := site{record.InstitutionID(p[1]), centre}
+	switch {
+	case p[2] == "quarantine":
+		return c.reindexQuarantine(ctx, place, b, out)
+	case path.Ext(p[3]) == fileExtension:
+		return c.reindexFile(ctx, place, b, before, out)
+	}
+	return nil // what a sender said, or another room's blob
+}
+
+func (c *Centre) digest(ctx context.Context, key string) (string, error) {
+	r, _, err := c.blobs.Open(ctx, key)
+	if err != nil {
+		return "", err
+	}
+	defer func() { _ = r.Close() }()
+	sum := sha256.New()
+	if _, err := io.Copy(sum, r); err != nil {
+		return "", err
+	}
+	return hex.EncodeToString(sum.Sum(nil)), nil
+}
+
+func (c *Centre) reindexFile(ctx context.Context, place site, b store.BlobInfo, before map[record.ExamID]lost, out *Rebuilt) error {
+	digest, err := c.digest(ctx, b.Key)
+	if err != nil {
+		return err
+	}
+	a := &arrival{
+		scope: system, site: place, id: record.ExamID(record.DigestID("tracing", place.institution, digest)),
+		key: b.Key, size: b.Size, sha256: digest, receivedAt: b.ModifiedAt,
+	}
+	saidKey := strings.TrimSuffix(b.Key, fileExtension) + saidExtension
+	if a.said, a.sopUID, err = c.readSaid(ctx, saidKey); err != nil {
+		return err
+	}
+	if a.said != (Said{}) || a.sopUID != "" {
+		a.saidKey = saidKey
+	}
+	rec, err := formats.Open(&blobReader{ctx: ctx, blobs: c.blobs, key: b.Key, size: b.Size}, b.Size)
+	if err != nil {
+		return err
+	}
+	if err := c.readRecording(a, rec); err != nil {
+		return err
+	}
+	return c.reindexRow(ctx, a, before[a.id], out)
+}
+
+func (c *Centre) reindexRow(ctx context.Context, a *arrival, was lost, out *Rebuilt) error {
+	a.caseID = record.CaseID(was.caseID)
+	if a.facts.priority == "" {
+		a.facts.priority = record.Priority(was.priority)
+	}
+	if a.facts.clinicalInfo == "" {
+		a.facts.clinicalInfo = was.info
+	}
+	if a.facts.firstContactAt.IsZero() {
+		a.facts.firstContactAt = record.FromMicros(was.contact)
+	}
+	return c.db.Tx(ctx, func(tx *store.Tx) error {
+		m, err := tx.MatchPatient(ctx, a.facts.who)
+		if err != nil {
+			return fmt.Errorf("match patient: %w", err)
+		}
+		made, err := c.insert(ctx, tx, a, m)
+		if err != nil {
+			return err
+		}
+		if !made {
+			out.Repeated++
+			return nil
+		}
+		out.Tracings++
+		if was.pathway != "" {
+			if _, err := tx.Exec(ctx, `UPDATE tracings SET pathway = $2, alarms = $3, rules_version = $4 WHERE id = $1`,
+				string(a.id), was.pathway, was.alarms, was.rules); err != nil {
+				return err
+			}
+		}
+		return putAnalysis(ctx, tx, a)
+	})
+}
+
+func (c *Centre) reindexQuarantine(ctx context.Context, place site, b store.BlobInfo, out *Rebuilt) error {
+	digest, err := c.digest(ctx, b.Key)
+	if err != nil {
+		return err
+	}
+	out.Quarantined++
+	return c.db.Tx(ctx, func(tx *store.Tx) error {
+		_, err := tx.Exec(ctx, `INSERT INTO ecg_quarantine (id, institution_id, reason, blob_key, size, sha256, received_at)
+			VALUES ($1,$2,$3,$4,$5,$6,$7) ON CONFLICT DO NOTHING`, strings.TrimSuffix(path.Base(b.Key), quarantineExtension),
+			string(place.institution), "found when the index was made again", b.Key, b.Size, digest, record.Micros(b.ModifiedAt))
+		return err
+	})
+}

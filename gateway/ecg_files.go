@@ -1,0 +1,186 @@
+// Files of ECG carts over plain HTTP: one in with a POST, one out with ranges; and the waveforms that come as DICOM objects.
+
+package gateway
+
+import (
+	"context"
+	"errors"
+	"io"
+	"mime"
+	"mime/multipart"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/encoding/protojson"
+
+	"github.com/lianzhen/lianzhen/codec/tracing/dicomecg"
+	"github.com/lianzhen/lianzhen/ecg"
+	"github.com/lianzhen/lianzhen/imaging"
+	pb "github.com/lianzhen/lianzhen/proto/lianzhen/v1"
+	"github.com/lianzhen/lianzhen/record"
+)
+
+// putTracing takes one file: 201 when it is new, 200 when it was kept already. The body is the file, or multipart/form-data with a part "about"
+// (the JSON of UploadTracingBegin) before the part "file".
+func (s *Server) putTracing(w http.ResponseWriter, r *http.Request) error {
+	if s.isStopping() {
+		return errStopping
+	}
+	if r.ContentLength > s.Options.MaxBlob {
+		writeStatus(w, http.StatusRequestEntityTooLarge, status.New(codes.InvalidArgument, "file: too large"))
+		return nil
+	}
+	body := &counted{Reader: http.MaxBytesReader(w, r.Body, s.Options.MaxBlob), line: http.NewResponseController(w)}
+	src, err := s.tracingSource(r, body)
+	if err != nil {
+		return err
+	}
+	stored, err := s.ECG.Accept(r.Context(), scopeOf(r.Context()), src)
+	s.metrics.received("http", float64(body.n), err)
+	var large *http.MaxBytesError
+	var why *ecg.Refusal
+	switch {
+	case errors.As(err, &large):
+		writeStatus(w, http.StatusRequestEntityTooLarge, status.New(codes.InvalidArgument, "file: too large"))
+		return nil
+	case errors.As(err, &why):
+		c := callOf(r.Context())
+		st := outward(why, c.id)
+		c.note(r.Context(), st.Code(), why)
+		writeStatus(w, httpStatus(st.Code()), withPlace(st, why.Offset, string(why.Quarantine)))
+		return nil
+	case err != nil:
+		return err
+	}
+	text, err := protojson.MarshalOptions{EmitUnpopulated: true}.Marshal(storedTracingToPB(stored))
+	if err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Location", "/api/v1/ecg/tracings/"+string(stored.Tracing))
+	if !stored.Already {
+		w.WriteHeader(http.StatusCreated)
+	}
+	_, err = w.Write(text)
+	return err
+}
+
+const maxAbout = 64 << 10
+
+func (s *Server) tracingSource(r *http.Request, body io.Reader) (ecg.Source, error) {
+	media, params, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	if err != nil || media != "multipart/form-data" {
+		return ecg.Source{Reader: body, Size: r.ContentLength}, nil
+	}
+	parts := multipart.NewReader(body, params["boundary"])
+	src := ecg.Source{Size: -1}
+	for {
+		p, err := parts.NextPart()
+		if err != nil {
+			return src, record.Errorf(record.Invalid, "multipart: no part named file")
+		}
+		switch p.FormName() {
+		case "about":
+			text, err := io.ReadAll(io.LimitReader(p, maxAbout+1))
+			if err != nil || len(text) > maxAbout {
+				return src, record.Errorf(record.Invalid, "about: did not arrive, or is longer than %d bytes", maxAbout)
+			}
+			var b pb.UploadTracingBegin
+			if err := newStrictJSON().Unmarshal(text, &b); err != nil {
+				return src, record.Errorf(record.Invalid, "about: %s", strings.TrimPrefix(err.Error(), "body: "))
+			}
+			if err := s.check.message(&b); err != nil {
+				return src, err
+			}
+			if src.Said, err = saidFromPB(&b); err != nil {
+				return src, err
+			}
+			src.SHA256 = b.GetSha256()
+		case "file":
+			src.Reader = p
+			return src, nil
+		default:
+			return src, record.Errorf(record.Invalid, "multipart: a part that is neither about nor file")
+		}
+	}
+}
+
+// getTracingFile gives the bytes of a tracing as they were received, or a range of them.
+func (s *Server) getTracingFile(w http.ResponseWriter, r *http.Request) error {
+	id, err := pathID(r)
+	if err != nil {
+		return err
+	}
+	ctx := r.Context()
+	t, err := s.ECG.Get(ctx, scopeOf(ctx), record.ExamID(id))
+	if err != nil {
+		return err
+	}
+	f := &instanceFile{size: t.Size, open: func(at int64) (io.ReadCloser, error) {
+		_, body, err := s.ECG.File(ctx, scopeOf(ctx), t.ID, at)
+		return body, err
+	}}
+	defer func() { _ = f.Close() }()
+	if from := rangeStart(r.Header.Get("Range")); from < t.Size { // a missing file is an error, not half an answer
+		if err := f.openAt(max(from, 0)); err != nil {
+			return err
+		}
+	}
+	h := w.Header()
+	h.Set("Content-Type", "application/octet-stream")
+	h.Set("ETag", `"`+t.SHA256+`"`)
+	h.Set("Cache-Control", "private, no-cache")
+	h.Set("Content-Disposition", `attachment; filename="`+id+`.ecg"`)
+	http.ServeContent(w, r, "", time.Time{}, f)
+	s.metrics.bytes.WithLabelValues("http", "out").Add(float64(f.sent))
+	return f.err
+}
+
+// getTracingQuarantine gives the bytes of a refused file to a person who has to look at it, as nothing that a browser opens.
+func (s *Server) getTracingQuarantine(w http.ResponseWriter, r *http.Request) error {
+	id, err := pathID(r)
+	if err != nil {
+		return err
+	}
+	q, body, err := s.ECG.FetchQuarantined(r.Context(), scopeOf(r.Context()), ecg.QuarantineID(id))
+	if err != nil {
+		return err
+	}
+	defer func() { _ = body.Close() }()
+	h := w.Header()
+	h.Set("Content-Type", "application/octet-stream")
+	h.Set("Content-Length", strconv.FormatInt(q.Size, 10))
+	h.Set("Cache-Control", "private, no-cache")
+	h.Set("Content-Disposition", `attachment; filename="`+id+`.bin"`)
+	n, err := io.Copy(w, body)
+	s.metrics.bytes.WithLabelValues("http", "out").Add(float64(n))
+	return err
+}
+
+// WaveformModalities are those of studies that the ECG centre reads, for imaging.Options.ReadElsewhere.
+var WaveformModalities = []string{"ECG", "HD"}
+
+// Waveforms hands ECGs that came as DICOM objects to the ECG centre, by whatever door they came: for imaging.Options.OnStored. The imaging centre
+// keeps and serves the object; the ECG centre reads it. An ECG that cannot be read is a warning, and waits in the ECG centre's quarantine.
+func Waveforms(to *ecg.Centre) func(context.Context, record.Scope, imaging.Stored, func() (io.ReadCloser, error)) (string, error) {
+	return func(ctx context.Context, s record.Scope, st imaging.Stored, open func() (io.ReadCloser, error)) (string, error) {
+		if !dicomecg.IsECG(string(st.SOPClass)) {
+			return "", nil
+		}
+		body, err := open()
+		if err != nil {
+			return "", err
+		}
+		defer func() { _ = body.Close() }()
+		_, err = to.Accept(ctx, s, ecg.Source{Reader: body, Size: -1, SOPUID: string(st.SOPUID)})
+		var why *ecg.Refusal
+		if errors.As(err, &why) || record.KindOf(err) == record.Precondition { // no ECG centre reads for this institution
+			return "kept, but not taken by the ECG centre: " + record.Public(err), nil
+		}
+		return "", err
+	}
+}
