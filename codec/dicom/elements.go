@@ -104,6 +104,7 @@ func (s *scanner) keep(w *walk, el *Element, n int64) error {
 	}
 	var err error
 	if el.Value, err = s.stored(int(n)); err != nil {
+		el.Value = nil
 		return err
 	}
 	if w.big {
@@ -170,10 +171,10 @@ func (s *scanner) sequence(w *walk, el *Element, vl uint32) error {
 			return s.fail(Structure, "%v instead of an item in %v", it.Tag, el.Tag)
 		}
 		ds, err := s.item(&inner, w.set, length)
+		el.Items = append(el.Items, ds)
 		if err != nil {
 			return err
 		}
-		el.Items = append(el.Items, ds)
 	}
 	el.Length = s.off - el.Offset
 	return s.exactly(inner.end, el.Tag)
@@ -208,10 +209,11 @@ func (s *scanner) item(seq *walk, outer *DataSet, vl uint32) (DataSet, error) {
 		if el.Tag.Group() == item.Group() {
 			return ds, s.fail(Structure, "%v instead of an attribute", el.Tag)
 		}
-		if err := s.value(&w, &el, length); err != nil {
+		err = s.value(&w, &el, length)
+		w.add(el)
+		if err != nil {
 			return ds, err
 		}
-		w.add(el)
 	}
 	if err := s.exactly(w.end, item); err != nil {
 		return ds, err

@@ -29,6 +29,11 @@ type Options struct {
 	// HeaderOnly accepts an image that ends without pixel data, which otherwise counts as truncated.
 	HeaderOnly bool
 
+	// Partial gives, beside the error, what was read of an object that is cut off or damaged: its attributes up to the fault,
+	// those of the items open there included. It is nil where not even the transfer syntax was reached. A value that the
+	// fault cut is not kept, only located. The identity of the object may be missing.
+	Partial bool
+
 	// StrictUID refuses leading zeros in the components of UIDs, which are otherwise a warning.
 	StrictUID bool
 }

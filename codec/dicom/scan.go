@@ -21,7 +21,7 @@ func Scan(r io.Reader, opt Options) (*Object, error) {
 	s := &scanner{source: newSource(r), opt: opt, lim: opt.Limits.orDefault(), obj: &Object{}, head: &Header{}}
 	defer s.close()
 	if err := s.object(); err != nil {
-		return nil, err
+		return s.partial(), err
 	}
 	return s.obj, nil
 }
@@ -195,10 +195,10 @@ func (s *scanner) top() error {
 		default:
 			err = s.value(&w, &el, vl)
 		}
+		w.add(el) // in any case, for Options.Partial
 		if err != nil {
 			return err
 		}
-		w.add(el)
 	}
 }
 

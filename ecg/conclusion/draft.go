@@ -48,6 +48,7 @@ type draftRule struct {
 	Code      string
 	Modifiers []string
 	Say       []string
+	Hides     []finding.Code
 	Urgency   int
 }
 
@@ -83,6 +84,9 @@ func drafted(r *measure.Result, lang string) []Item {
 		}
 		if f := d.fits(r); f != nil {
 			taken[d.Finding] = true
+			for _, c := range d.Hides {
+				taken[c] = true
+			}
 			out = append(out, d.item(r, f, lang))
 		}
 	}

@@ -128,6 +128,20 @@ func init() { // tachycardia, bradycardia and irregularity say nothing beside th
 	}
 }
 
+func init() { // fibrillation leaves nothing to be said of shapes
+	for _, c := range []finding.Code{
+		finding.STElevation, finding.STDepression, finding.TallT, finding.PathologicalQ, finding.LeftBundle, finding.RightBundle, finding.WideQRS,
+		finding.LongQT, finding.AVBlock1, finding.LeftAxis, finding.RightAxis, finding.LVHVoltage, finding.LowVoltage, finding.SinusRhythm,
+		finding.Bradycardia, finding.Tachycardia, finding.Irregular, finding.LimbReversal,
+	} {
+		drafts = append(drafts, struct {
+			name string
+			r    *measure.Result
+			want []string
+		}{"VF hides " + string(c), result(nil, f(finding.VentricularFlutter, nil), f(c, nil)), []string{"74|1|心室颤动或扑动", "3|1|异常心电图"}})
+	}
+}
+
 func lines(items []Item) []string {
 	var out []string
 	for _, i := range items {
@@ -236,6 +250,9 @@ func changes(d draftRule) map[string]func(draftRule) *draftRule {
 	}
 	for i := range d.Unless {
 		out[fmt.Sprintf("unless[%d]", i)] = func(d draftRule) *draftRule { d.Unless = slices.Delete(slices.Clone(d.Unless), i, i+1); return &d }
+	}
+	for i := range d.Hides {
+		out[fmt.Sprintf("hides[%d]", i)] = func(d draftRule) *draftRule { d.Hides = slices.Delete(slices.Clone(d.Hides), i, i+1); return &d }
 	}
 	for i := range d.With {
 		out[fmt.Sprintf("with[%d]", i)] = func(d draftRule) *draftRule { d.With = slices.Delete(slices.Clone(d.With), i, i+1); return &d }

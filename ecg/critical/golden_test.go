@@ -120,8 +120,16 @@ var golden = []struct {
 		suggests: []string{"bundle-block-infarction"},
 	},
 	{
-		name: "ST elevation of ventricular tachycardia", now: tracingOf{findings: all(in(found(finding.STElevation), anterior...), found(finding.VentricularT, "rate", 140.))},
+		name: "ST elevation of ventricular tachycardia", now: tracingOf{findings: all(in(found(finding.STElevation), anterior...), lasting(found(finding.VentricularT, "rate", 140.), 5))},
 		alarms: []string{"vt-run"},
+	},
+	{
+		name: "ST elevation with a run of ventricular tachycardia", now: tracingOf{findings: all(in(found(finding.STElevation), anterior...), lasting(found(finding.VentricularT, "rate", 140.), 4.5))},
+		alarms: []string{"stemi", "vt-run"},
+	},
+	{
+		name: "QTcF 550 with a run of VT", now: tracingOf{findings: all(lasting(found(finding.VentricularT, "rate", 140.), 4.5)), measures: m{"qtc_fridericia": 550}},
+		alarms: []string{"long-qtc", "vt-run"},
 	},
 	{
 		name: "ST elevation of ventricular flutter", now: tracingOf{findings: all(in(found(finding.STElevation), anterior...), found(finding.VentricularFlutter))},
@@ -137,8 +145,8 @@ var golden = []struct {
 		before: &tracingOf{findings: all(in(found(finding.STElevation), anterior...), found(finding.Paced))}, suggests: []string{"bundle-block-infarction"},
 	},
 	{
-		name: "ST elevation of known ventricular tachycardia", now: tracingOf{findings: all(in(found(finding.STElevation), anterior...), found(finding.VentricularT, "rate", 140.))},
-		before: &tracingOf{findings: all(found(finding.VentricularT))}, alarms: []string{"vt-run"},
+		name: "ST elevation of known ventricular tachycardia", now: tracingOf{findings: all(in(found(finding.STElevation), anterior...), lasting(found(finding.VentricularT, "rate", 140.), 5))},
+		before: &tracingOf{findings: all(lasting(found(finding.VentricularT), 5))}, alarms: []string{"vt-run"},
 	},
 	{
 		name: "ST elevation of known ventricular flutter", now: tracingOf{findings: all(in(found(finding.STElevation), anterior...), found(finding.VentricularFlutter))},
@@ -248,7 +256,7 @@ var golden = []struct {
 	{name: "QTcB 550 at 100.5", now: tracingOf{measures: m{"heart_rate": 100.5, "qtc_bazett": 550}}, suggests: nil},
 	{name: "QTcF 550", now: tracingOf{measures: m{"qtc_fridericia": 550}}, alarms: []string{"long-qtc"}},
 	{name: "QTcF 549.5", now: tracingOf{measures: m{"qtc_fridericia": 549.5}}},
-	{name: "QTcF 550 in VT", now: tracingOf{findings: all(found(finding.VentricularT, "rate", 150.)), measures: m{"qtc_fridericia": 550}}, alarms: []string{"vt"}},
+	{name: "QTcF 550 in VT", now: tracingOf{findings: all(lasting(found(finding.VentricularT, "rate", 150.), 5)), measures: m{"qtc_fridericia": 550}}, alarms: []string{"vt"}},
 	{name: "QTcF 550 in VF", now: tracingOf{findings: all(found(finding.VentricularFlutter)), measures: m{"qtc_fridericia": 550}}, alarms: []string{"vf"}},
 	{name: "R on T with QTc 500", now: tracingOf{findings: all(found(finding.RonT)), measures: m{"qtc_bazett": 500}}, alarms: []string{"long-qtc-r-on-t"}, suggests: []string{"r-on-t"}},
 	{name: "R on T with QTc 499.5", now: tracingOf{findings: all(found(finding.RonT)), measures: m{"qtc_bazett": 499.5}}, suggests: []string{"r-on-t"}},

@@ -42,9 +42,10 @@ var provincial = []struct {
 		oldFindings: all(found(finding.Paced)),
 	},
 	{
-		name: "V1 and V2, VT", now: tracingOf{findings: all(found(finding.VentricularT)), measures: m{"st_j V1": 300, "st_j V2": 300}},
-		oldFindings: all(found(finding.VentricularT)),
+		name: "V1 and V2, VT", now: tracingOf{findings: all(lasting(found(finding.VentricularT), 5)), measures: m{"st_j V1": 300, "st_j V2": 300}},
+		oldFindings: all(lasting(found(finding.VentricularT), 5)),
 	},
+	{name: "V1 and V2, a run of VT", now: tracingOf{findings: all(lasting(found(finding.VentricularT), 4.5)), measures: m{"st_j V1": 300, "st_j V2": 300}}, alarm: true},
 	{
 		name: "V1 and V2, VF", now: tracingOf{findings: all(found(finding.VentricularFlutter)), measures: m{"st_j V1": 300, "st_j V2": 300}},
 		oldFindings: all(found(finding.VentricularFlutter)),

@@ -226,7 +226,7 @@ func (c *conductor) focus() *form {
 
 // ventricular is a tachycardia; the atria go on by themselves, hidden now and then.
 func (c *conductor) ventricular(to, rate float64, p *form) {
-	c.dissociated(to, rate, 88, p, c.focus())
+	c.dissociated(to, rate, 97, p, c.focus())
 }
 
 // pace follows the P waves; in odd seeds there are none.
