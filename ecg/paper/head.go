@@ -1,0 +1,324 @@
+// The first page's head: who, when, what was measured, what is said about it; and the foot.
+
+package paper
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+const (
+	left     = 13.5 // as the grid
+	wide     = 270.0
+	rowPitch = 3.75
+	bodySize = 2.9
+	maxTexts = 40 // pages of texts
+)
+
+// draw puts the sheet on any pen.
+func (s *Sheet) draw(p pen) { s.settled().drawPages(p, 0, maxPages+maxTexts) }
+
+// drawPage draws one page, if there is such.
+func (s *Sheet) drawPage(p pen, page int) {
+	if page = max(page, 0); page < maxPages+maxTexts {
+		s.settled().drawPages(p, page, page+1)
+	}
+}
+
+// Pages counts them: those of the tracing, then those of texts.
+func (s *Sheet) Pages() int {
+	_, tracing, texts := s.settled().extent()
+	return tracing + texts
+}
+
+// extent lays the tracing out and counts the pages of both kinds.
+func (s *Sheet) extent() (t *strip, tracing, texts int) {
+	t, tracing = newStrip(s, s.Options.settled()), 1
+	if t != nil {
+		tracing = t.pages()
+	}
+	if cut := s.head(nothing{}, t); cut || s.Report != nil {
+		texts = s.texts(nothing{}, 0, 0, maxTexts, 0)
+	}
+	return t, tracing, texts
+}
+
+// drawPages draws pages [from, to).
+func (s *Sheet) drawPages(p pen, from, to int) {
+	t, tracing, texts := s.extent()
+	for page := from; page < min(to, tracing); page++ {
+		p.page()
+		s.head(p, t)
+		if t != nil {
+			t.draw(p, page)
+		} else {
+			p.grid(field)
+		}
+		s.foot(p, t, page, tracing+texts)
+	}
+	if texts > 0 && to > tracing {
+		s.texts(p, tracing, max(from-tracing, 0), to-tracing, tracing+texts)
+	}
+}
+
+// nothing is the pen that only shows how much there is.
+type nothing struct{}
+
+func (nothing) page()                      {}
+func (nothing) grid(rect)                  {}
+func (nothing) fill(rect, colour)          {}
+func (nothing) rule(_, _ point, _ float64) {}
+func (nothing) trace(rect, [][]point, int) {}
+func (nothing) text(point, style, string)  {}
+
+// head draws everything over the grid, and reports whether something had no room.
+func (s *Sheet) head(p pen, t *strip) (cut bool) {
+	w := s.words()
+	p.text(point{left, 9.5}, style{mm: 4.4, bold: true}, fitted(s.heading(t), 150/4.4, true))
+	right := left + wide
+	if c := s.Clock; c != "" {
+		right = rightText(p, right, 9.3, style{mm: 3.4, bold: true, ink: red}, c) - 4
+	}
+	if s.Report != nil && s.Report.Recognised != "" {
+		s.mark(p, right, s.Report.Recognised)
+	}
+	y := 11.5
+	if c := s.Critical; c != "" {
+		p.fill(rect{left, y, wide, 6}, red)
+		p.text(point{left + 2, y + 4.3}, style{mm: 3.9, bold: true, ink: white}, fitted(w.critical+w.colon+c, (wide-4)/3.9, true))
+		y += 7
+	}
+	y = s.identity(p, y)
+	p.rule(point{left, y}, point{left + wide, y}, ruleWidth)
+	return s.columns(p, y+0.8)
+}
+
+func (s *Sheet) heading(t *strip) string {
+	title := s.Title
+	w := s.words()
+	switch {
+	case title != "":
+	case t == nil:
+		title = w.noTracing
+	default:
+		title = fmt.Sprintf(w.title, len(t.group.Leads))
+	}
+	return strings.TrimSpace(s.Institution + "  " + title)
+}
+
+// rightText ends at x, and gives where it begins.
+func rightText(p pen, x, y float64, st style, s string) float64 {
+	s = fitted(s, 110/st.mm, st.bold)
+	x -= width(s, st.bold) * st.mm
+	p.text(point{x, y}, st, s)
+	return x
+}
+
+// fitted cuts a text that is wider than some ems.
+func fitted(s string, ems float64, heavy bool) string {
+	if width(s, heavy) <= ems {
+		return s
+	}
+	runes := []rune(s)
+	w := letter('…', heavy).advance
+	for i, r := range runes {
+		if w += letter(r, heavy).advance; w > ems {
+			return string(runes[:i]) + "…"
+		}
+	}
+	return s
+}
+
+// mark frames the mark of mutual recognition 互认.
+func (s *Sheet) mark(p pen, right float64, text string) {
+	text = fitted(text, 20, true)
+	wd := width(text, true)*3.2 + 3
+	r := rect{right - wd, 5.6, wd, 5}
+	for _, c := range [][2]point{
+		{{r.x, r.y}, {r.right(), r.y}},
+		{{r.right(), r.y}, {r.right(), r.bottom()}},
+		{{r.right(), r.bottom()}, {r.x, r.bottom()}},
+		{{r.x, r.bottom()}, {r.x, r.y}},
+	} {
+		p.rule(c[0], c[1], 0.3)
+	}
+	p.text(point{r.x + 1.5, r.y + 3.7}, style{mm: 3.2, bold: true}, text)
+}
+
+type labelled struct{ label, text string }
+
+// identity is two lines of who and when.
+func (s *Sheet) identity(p pen, y float64) float64 {
+	w, h := s.words(), s.Header
+	for _, row := range [][]labelled{
+		{{w.name, h.Name}, {w.sex, h.Sex}, {w.age, h.Age}, {w.id, h.ID}, {w.clinic, h.Clinic}, {w.time, h.Time}},
+		{{w.order, h.Order}, {w.device, h.Device}, {w.indication, h.Indication}, {w.previous, s.Previous}},
+	} {
+		if y += 4.3; !s.fields(p, y-0.6, row) {
+			y -= 4.3
+		}
+	}
+	return y + 0.6
+}
+
+// fields sets labels and texts beside each other, and cuts the longest where there is no room; false where there are none.
+func (s *Sheet) fields(p pen, y float64, row []labelled) bool {
+	const size, gap = 3.2, 5.0
+	room := wide
+	var set []labelled
+	var widths []float64
+	for _, f := range row {
+		if f.text != "" {
+			f.label += s.words().colon
+			room -= width(f.label, false)*size + gap
+			widths = append(widths, width(f.text, true)*size)
+			set = append(set, f)
+		}
+	}
+	most := share(widths, room)
+	x := left
+	for _, f := range set {
+		p.text(point{x, y}, style{mm: size, ink: grey}, f.label)
+		x += width(f.label, false) * size
+		text := fitted(f.text, most/size, true)
+		p.text(point{x, y}, style{mm: size, bold: true}, text)
+		x += width(text, true)*size + gap
+	}
+	return len(set) > 0
+}
+
+// share is the greatest width that each may have for all to have room.
+func share(widths []float64, room float64) float64 {
+	sorted := slices.Clone(widths)
+	slices.Sort(sorted)
+	for i, w := range sorted {
+		if each := room / float64(len(sorted)-i); w > each {
+			return each
+		}
+		room -= w
+	}
+	return wide
+}
+
+// columns are the measurements, what is concluded, and what the device and the recording have to say.
+func (s *Sheet) columns(p pen, top float64) (cut bool) {
+	room := int((field.y - 1 - top) / rowPitch)
+	x, cut := s.table(p, top, room)
+	w := s.words()
+	half := (left + wide - x - 4) / 2
+	first := []section{{w.statements, s.Statements, black}}
+	if r := s.Report; r != nil {
+		first = []section{{w.impression, strings.Split(r.Impression, "\n"), black}, {w.statements, s.Statements, grey}}
+	}
+	cut = s.sections(p, x, top, half, room, first) || cut
+	return s.sections(p, x+half+4, top, half, room, []section{{w.warnings, s.Warnings, red}, {w.ofDevice, s.OfDevice, grey}}) || cut
+}
+
+// Columns of the table, mm.
+const (
+	labelWidth = 19.0
+	valueWidth = 21.5
+	tableWidth = labelWidth + 2*valueWidth + 2
+)
+
+// table shows our measurements beside the device's.
+func (s *Sheet) table(p pen, top float64, room int) (x float64, cut bool) {
+	x = left
+	rows := s.Rows[:min(len(s.Rows), 2*(room-1))]
+	w := s.words()
+	for i, r := range rows {
+		k := i % (room - 1)
+		if k == 0 {
+			if i > 0 {
+				x += tableWidth
+			}
+			p.text(point{x + labelWidth, top + rowPitch - 1}, style{mm: 2.5, ink: grey}, w.ours)
+			p.text(point{x + labelWidth + valueWidth, top + rowPitch - 1}, style{mm: 2.5, ink: grey}, w.ofDevice)
+		}
+		y := top + float64(k+2)*rowPitch - 0.9
+		p.text(point{x, y}, style{mm: bodySize}, fitted(r.Label, (labelWidth-1)/bodySize, false))
+		p.text(point{x + labelWidth, y}, style{mm: bodySize, bold: true}, fitted(r.Ours, (valueWidth-1)/bodySize, true))
+		p.text(point{x + labelWidth + valueWidth, y}, style{mm: bodySize, ink: grey}, fitted(r.Device, (valueWidth-1)/bodySize, false))
+	}
+	if len(rows) > 0 {
+		x += tableWidth
+	}
+	return x, len(rows) < len(s.Rows)
+}
+
+type section struct {
+	title string
+	lines []string
+	ink   colour
+}
+
+// sections fill one column, and report what did not fit.
+func (s *Sheet) sections(p pen, x, top, wd float64, room int, list []section) (cut bool) {
+	const size = 3.1
+	row := 0
+	at := func() point { return point{x, top + float64(row)*rowPitch - 0.9} }
+	for _, sec := range list {
+		if len(sec.lines) == 0 {
+			continue
+		}
+		if row+2 > room {
+			return true
+		}
+		row++
+		p.text(at(), style{mm: 2.5, ink: grey}, sec.title)
+		heavy := sec.ink == black
+		for _, l := range sec.lines {
+			for _, part := range wrap(l, wd/size, heavy) {
+				if row == room {
+					rightText(p, x+wd, top+rowPitch-1, style{mm: 2.5, bold: true, ink: grey}, s.words().continued)
+					return true
+				}
+				row++
+				p.text(at(), style{mm: size, bold: heavy, ink: sec.ink}, part)
+			}
+		}
+	}
+	return false
+}
+
+// foot says how it was drawn and by what.
+func (s *Sheet) foot(p pen, t *strip, page, total int) {
+	w := s.words()
+	small := style{mm: 2.6}
+	end := left + wide
+	made := joined("  ", s.Header.Device, s.Algorithm, s.Software)
+	from := rightText(p, end, field.bottom()+3.4, small, made)
+	if t != nil {
+		p.text(point{left, field.bottom() + 3.4}, small, fitted(t.terms(page), (from-left-3)/small.mm, false))
+	}
+	grey := style{mm: 2.4, ink: grey}
+	y := field.bottom() + 7
+	p.text(point{left, y}, grey, w.support)
+	if r := s.Report; r != nil {
+		p.text(point{left + 95, y}, style{mm: 2.9, bold: true}, fitted(s.signature(r), 140/2.9, true))
+	}
+	rightText(p, end, y, grey, fmt.Sprintf(w.page, page+1, total))
+}
+
+// signature names the doctors on one line.
+func (s *Sheet) signature(r *Report) string {
+	w := s.words()
+	var parts []string
+	for _, f := range []labelled{{w.reporter, r.Reporter}, {w.reviewer, r.Reviewer}, {w.signed, r.SignedAt}} {
+		if text := f.text; text != "" {
+			parts = append(parts, f.label+w.colon+text)
+		}
+	}
+	return strings.Join(parts, "  ")
+}
+
+func joined(sep string, parts ...string) string {
+	var out []string
+	for _, p := range parts {
+		if p != "" {
+			out = append(out, p)
+		}
+	}
+	return strings.Join(out, sep)
+}

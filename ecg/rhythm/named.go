@@ -1,0 +1,149 @@
+// The rhythm that the whole stretch has: sinus, fibrillation, flutter, block.
+
+package rhythm
+
+import (
+	"math"
+
+	"github.com/lianzhen/lianzhen/ecg/beats"
+	"github.com/lianzhen/lianzhen/ecg/finding"
+)
+
+// What separates the rhythms. repeats: how alike the stretches before the QRS complexes are.
+const (
+	sinusRepeats   = 0.60 // at least
+	noPRepeats     = 0.20 // at most: nothing there that repeats
+	fewPRepeats    = 0.33
+	twoLengths     = 0.75 // part of the distances that two lengths explain: extrasystoles, not fibrillation
+	irregular      = 0.055
+	irregularRMS   = 0.12
+	regular        = 0.03
+	trainLeast     = 0.25
+	flutterLeast   = 0.20
+	flutterSure    = 0.55
+	flutterFollows = 0.35 // of the stretches before the complexes, that follow the waves
+	flutterFromS   = 0.17
+	flutterToS     = 0.30
+	flutterRepeats = 0.75
+	pFromS, pToS   = 0.40, 1.40
+)
+
+// named gives the one finding that names the rhythm, and blocks beside it.
+func named(in Input, bs []beats.Beat, iv intervals) []finding.Finding {
+	hz := in.Signal.RateHz
+	a := look(in.Signal, bs)
+	evidence := map[string]float64{
+		"rate": 60 / iv.mean, "rr_min_ms": iv.all[iv.short] * 1000, "rr_max_ms": iv.all[iv.long] * 1000,
+		"irregularity": iv.spread, "p_repeats": a.repeats,
+	}
+	if math.IsNaN(a.repeats) {
+		delete(evidence, "p_repeats")
+	}
+	var out []finding.Finding
+	if f, ok := wideTachycardia(bs, iv, a, hz); ok {
+		return []finding.Finding{f}
+	}
+	if len(Runs(bs, hz)) > 0 && iv.median < 60/fastSVT {
+		return nil // the tachycardia is the rhythm, and there is no room for P waves
+	}
+	add := func(c finding.Code, note string) {
+		out = append(out, finding.Finding{Code: c, Evidence: evidence, Note: note})
+	}
+	uneven := iv.jitter > irregular || iv.spread > irregularRMS
+	switch {
+	case len(iv.ratios) < 3 || math.IsNaN(a.repeats):
+		if uneven {
+			add(finding.Irregular, "")
+		}
+	case flutters(a, uneven):
+		evidence["atrial_rate"] = 60 / a.flutter.period
+		add(finding.AtrialFlutter, "regular atrial waves between the complexes")
+	case uneven && (a.repeats < noPRepeats || a.repeats < fewPRepeats && max(explained(iv.quiet), explained(iv.all)) < twoLengths):
+		add(finding.AtrialFibrillation, "irregular, without P waves of one shape")
+		if iv.all[iv.short] <= 0.25 && wideShare(bs) > 0.5 {
+			add(finding.PreexcitedAF, "wide complexes, shortest distance 250 ms or less")
+		}
+	case iv.jitter < regular && a.repeats < sinusRepeats && independent(a, iv):
+		evidence["atrial_rate"] = 60 / a.train.period
+		add(finding.AVBlock3, "a train of P waves without relation to the complexes")
+	case iv.jitter < regular && a.repeats < noPRepeats+0.05 && a.paced:
+		add(finding.AtrialFibrillation, "paced, without P waves of one shape")
+	case a.repeats >= sinusRepeats:
+		add(finding.SinusRhythm, "")
+		if uneven {
+			add(finding.Irregular, "")
+		}
+	case uneven:
+		add(finding.Irregular, "")
+	}
+	return out
+}
+
+// flutters reports whether regular fast waves go on between the complexes. Those of fibrillation do not keep their time to the complexes.
+func flutters(a activity, uneven bool) bool {
+	f := a.flutter
+	if f.period < flutterFromS || f.period > flutterToS {
+		return false
+	}
+	return f.score >= flutterSure || uneven && f.score >= flutterLeast && a.repeats >= flutterFollows && a.repeats < flutterRepeats
+}
+
+// independent reports whether the atria have a rate of their own, faster than that of the ventricles.
+func independent(a activity, iv intervals) bool {
+	return a.train.score >= trainLeast && a.train.period < 0.95*iv.median
+}
+
+const (
+	wideMS   = 95.0  // rough width of a dominant beat that is wide
+	wideSlow = 120.0 // /min
+)
+
+// wideTachycardia is a fast regular rhythm of wide beats only, which is ventricular until something else is known: there are no other beats to
+// compare with. Below 150/min P waves before the complexes speak against it.
+func wideTachycardia(bs []beats.Beat, iv intervals, a activity, hz float64) (finding.Finding, bool) {
+	widths := make([]float64, len(bs))
+	for i, b := range bs {
+		widths[i] = b.WidthMS
+	}
+	rate := 60 / iv.median
+	if a.paced || median(widths) < wideMS || rate < wideSlow || iv.jitter > svtJitter || rate < fastSVT && a.repeats >= sinusRepeats {
+		return finding.Finding{}, false
+	}
+	f := run(bs, hz)
+	f.Code, f.Note = finding.VentricularT, "wide complexes only"
+	return f, true
+}
+
+func wideShare(bs []beats.Beat) float64 {
+	n := 0
+	for _, b := range bs {
+		if b.Ventricular || b.WidthMS >= 100 {
+			n++
+		}
+	}
+	return float64(n) / float64(len(bs))
+}
+
+// explained is the part of the distances within 6 % of one of the two lengths that explain most.
+func explained(d []float64) float64 {
+	if len(d) == 0 {
+		return 0
+	}
+	best := 0
+	in := func(i int, length float64) bool { return math.Abs(d[i]-length) < 0.06*length }
+	for a := range d {
+		for b := a; b < len(d); b++ {
+			n := 0
+			for i := range d {
+				if in(i, d[a]) || in(i, d[b]) {
+					n++
+				}
+			}
+			best = max(best, n)
+		}
+		if a > 60 { // of a long recording the first minute is enough
+			break
+		}
+	}
+	return float64(best) / float64(len(d))
+}

@@ -1,0 +1,126 @@
+// Package rhythm says what the rhythm of an electrocardiogram is: from the distances and shapes of its beats, and from what the atria do
+// between them. Everything it says is decision support, with the numbers it rests on.
+package rhythm
+
+import (
+	"cmp"
+	"math"
+	"slices"
+	"time"
+
+	"github.com/lianzhen/lianzhen/ecg/beats"
+	"github.com/lianzhen/lianzhen/ecg/finding"
+)
+
+// PWave is the P wave before a beat, as samples of the signal, if it was measured.
+type PWave struct {
+	Onset, Peak int
+	OK          bool
+}
+
+// Input is what Find looks at.
+type Input struct {
+	Signal beats.Signal
+	Beats  []beats.Beat // in order
+	PWaves []PWave      // one of each beat, or none at all: whether there are any is looked for here in both cases
+}
+
+// Find gives the findings of rhythm of some seconds to some minutes, ordered by code and time. Times count from the first sample.
+// A recording of one beat or none has none, except where the ventricles fibrillate.
+func Find(in Input) []finding.Finding {
+	if !(in.Signal.RateHz > 0) || in.Signal.Len() == 0 {
+		return nil
+	}
+	fs := Undulations(in.Signal)
+	bs := outside(in.Beats, fs, in.Signal.RateHz)
+	if len(bs) > 1 {
+		iv := measureIntervals(bs, in.Signal.RateHz)
+		fs = append(fs, ofBeats(bs, iv, in.Signal.RateHz)...)
+		fs = append(fs, Runs(bs, in.Signal.RateHz)...)
+		for _, p := range Pauses(in.Signal, bs) {
+			if !slices.ContainsFunc(fs, func(f finding.Finding) bool {
+				return f.Code == finding.VentricularFlutter && f.From < p.To && f.To > p.From
+			}) {
+				fs = append(fs, p)
+			}
+		}
+		fs = append(fs, named(in, bs, iv)...)
+		fs = withoutSVTOf(fs)
+	}
+	slices.SortStableFunc(fs, func(a, b finding.Finding) int {
+		return cmp.Or(cmp.Compare(a.Code, b.Code), cmp.Compare(a.From, b.From))
+	})
+	return fs
+}
+
+// outside are the beats that are not within a stretch without separate beats.
+func outside(bs []beats.Beat, fs []finding.Finding, hz float64) []beats.Beat {
+	if len(fs) == 0 {
+		return bs
+	}
+	var out []beats.Beat
+	for _, b := range bs {
+		t := when(b.At, hz)
+		if !slices.ContainsFunc(fs, func(f finding.Finding) bool { return t >= f.From && t <= f.To }) {
+			out = append(out, b)
+		}
+	}
+	return out
+}
+
+func when(sample int, hz float64) time.Duration {
+	return time.Duration(float64(sample) / hz * float64(time.Second))
+}
+
+// The limits of a normal rate, /min.
+const slowest, fastest = 60, 100
+
+// ofBeats are the findings of rate and of single beats.
+func ofBeats(bs []beats.Beat, iv intervals, hz float64) []finding.Finding {
+	var out []finding.Finding
+	rate := 60 / iv.mean
+	evidence := map[string]float64{"rate": rate, "rr_min_ms": iv.all[iv.short] * 1000, "rr_max_ms": iv.all[iv.long] * 1000}
+	switch {
+	case rate < slowest:
+		out = append(out, finding.Finding{Code: finding.Bradycardia, Evidence: evidence})
+	case rate > fastest:
+		out = append(out, finding.Finding{Code: finding.Tachycardia, Evidence: evidence})
+	}
+	ventricular, paced, onT := 0, 0, 0
+	for i, b := range bs {
+		if b.Paced {
+			paced++
+			continue
+		}
+		if !b.Ventricular {
+			continue
+		}
+		ventricular++
+		if i > 0 && !bs[i-1].Ventricular && iv.all[i-1] < onTWave(iv.median) {
+			onT++
+		}
+	}
+	if ventricular > 0 {
+		out = append(out, finding.Finding{Code: finding.PVC, Evidence: map[string]float64{"count": float64(ventricular), "beats": float64(len(bs))}})
+	}
+	if onT > 0 {
+		out = append(out, finding.Finding{Code: finding.RonT, Evidence: map[string]float64{"count": float64(onT)}})
+	}
+	if paced >= 2 && paced*5 >= len(bs) {
+		out = append(out, finding.Finding{Code: finding.Paced, Evidence: map[string]float64{"count": float64(paced), "beats": float64(len(bs))}})
+	}
+	return out
+}
+
+// onTWave is the distance, s, at which a ventricular beat begins on the T wave before it: the QT interval of a heart with a median distance
+// rr is near 0.4 times its root, and the main deflection of a ventricular beat is some 40 ms further from its onset.
+func onTWave(rr float64) float64 { return 0.36 * math.Sqrt(rr) }
+
+// withoutSVTOf drops supraventricular tachycardias within a ventricular one.
+func withoutSVTOf(fs []finding.Finding) []finding.Finding {
+	return slices.DeleteFunc(fs, func(s finding.Finding) bool {
+		return s.Code == finding.SupraventricularT && slices.ContainsFunc(fs, func(v finding.Finding) bool {
+			return v.Code == finding.VentricularT && v.From <= s.From && v.To >= s.To
+		})
+	})
+}
