@@ -5,6 +5,7 @@ package ecg
 import (
 	"context"
 	"strconv"
+	"time"
 
 	"github.com/lianzhen/lianzhen/ecg/conclusion"
 	"github.com/lianzhen/lianzhen/record"
@@ -38,6 +39,9 @@ func (c *Centre) Compare(ctx context.Context, s record.Scope, id, with record.Ex
 	return Compared{now, before, conclusion.Compare(a, b, now.RecordedAt, before.RecordedAt)}, nil
 }
 
+// sameRecording is how near two files of a person may be the same recording in two formats.
+const sameRecording = time.Minute
+
 const samePerson = `t.patient_id IN (SELECT same.id FROM patients me JOIN patients same ON same.person = me.person WHERE me.id = $1)`
 
 func (c *Centre) before(ctx context.Context, s record.Scope, now Kept, with record.ExamID) (Kept, error) {
@@ -47,7 +51,7 @@ func (c *Centre) before(ctx context.Context, s record.Scope, now Kept, with reco
 		args = append(args, string(with))
 		where += ` AND t.id = $` + strconv.Itoa(len(args))
 	} else {
-		args = append(args, record.Micros(now.RecordedAt))
+		args = append(args, record.Micros(now.RecordedAt.Add(-sameRecording)))
 		where += ` AND t.recorded_at < $` + strconv.Itoa(len(args))
 	}
 	all, err := c.getWhere(ctx, where+` ORDER BY t.recorded_at DESC LIMIT 1`, args)
@@ -77,7 +81,7 @@ func (c *Centre) Draft(ctx context.Context, s record.Scope, id record.ExamID, la
 
 // previousAt is when the person's tracing before was recorded; zero if there is none.
 func (c *Centre) previousAt(ctx context.Context, s record.Scope, t Kept) (string, error) {
-	args := []any{string(t.Patient), string(t.ID), record.Micros(t.RecordedAt)}
+	args := []any{string(t.Patient), string(t.ID), record.Micros(t.RecordedAt.Add(-sameRecording))}
 	all, err := store.Collect(ctx, c.db, `SELECT `+keptColumns+` FROM tracings t WHERE `+samePerson+` AND t.id <> $2 AND t.recorded_at < $3 AND `+
 		c.db.ScopeSQL(s, "t.institution_id", "t.patient_id", &args)+` ORDER BY t.recorded_at DESC LIMIT 1`, args, scanKept)
 	if err != nil || len(all) == 0 {

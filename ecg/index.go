@@ -254,7 +254,7 @@ func previousResult(ctx context.Context, q store.Querier, id record.ExamID, pati
 	rows, err := store.List(ctx, q, `SELECT x.body FROM tracings t JOIN tracing_analyses x ON x.tracing_id = t.id
 		WHERE t.patient_id IN (SELECT same.id FROM patients me JOIN patients same ON same.person = me.person WHERE me.id = $1)
 		AND t.id <> $2 AND t.kind = 'resting' AND t.analysis_state = 'done' AND t.grade = 'certain' AND t.recorded_at < $3
-		ORDER BY t.recorded_at DESC LIMIT 1`, []any{string(patient), string(id), record.Micros(at)}, func(b *[]byte) []any { return []any{b} })
+		ORDER BY t.recorded_at DESC LIMIT 1`, []any{string(patient), string(id), record.Micros(at.Add(-sameRecording))}, func(b *[]byte) []any { return []any{b} })
 	if err != nil || len(rows) == 0 {
 		return nil, err
 	}

@@ -42,9 +42,7 @@ func (c *Centre) sheet(ctx context.Context, s record.Scope, t Kept, q SheetReque
 			out.Statements = append(out.Statements, x.Text)
 		}
 	}
-	for _, x := range t.Warnings {
-		out.Warnings = append(out.Warnings, string(x.Code)+": "+x.Detail)
-	}
+	out.Warnings = warningLines(t.Warnings, q.Language)
 	out.Critical = criticalLine(t, q.Language)
 	if out.Previous, err = c.previousAt(ctx, s, t); err != nil {
 		return nil, err
@@ -208,4 +206,26 @@ func (c *Centre) reportBlock(ctx context.Context, s record.Scope, t Kept, p plac
 		Findings: rep.Text.Findings, Impression: impression, Reporter: rep.AuthorName, Reviewer: rep.ReviewerName,
 		SignedAt: rep.SignedAt.In(c.opt.Zone).Format("2006-01-02 15:04"), ExaminedBy: p.clinic, DiagnosedBy: p.host,
 	}, nil
+}
+
+// warningWords are the warnings of readers as a Chinese sheet says them.
+var warningWords = map[tracing.WarningCode]string{
+	tracing.Truncated: "文件不完整，只显示可读部分", tracing.BadChecksum: "校验失败", tracing.BadValue: "部分内容无效，已略去", tracing.Uncalibrated: "无定标，不作测量",
+	tracing.Unsupported: "部分内容不能识别，已略去", tracing.Inconsistent: "文件内容前后矛盾", tracing.Repaired: "已更正设备的已知错误", tracing.Deviates: "不完全符合标准",
+	tracing.BadText: "文字编码不明", tracing.LeadsOff: "导联脱落", tracing.LossyEncoding: "设备保存时已有损失",
+}
+
+// warningLines says each sort of warning once in Chinese, and all of them with their details in English.
+func warningLines(all []tracing.Warning, l paper.Language) []string {
+	var out []string
+	for _, w := range all {
+		line := string(w.Code) + ": " + w.Detail
+		if word := warningWords[w.Code]; l == paper.Chinese && word != "" {
+			line = word
+		}
+		if !slices.Contains(out, line) {
+			out = append(out, line)
+		}
+	}
+	return out
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"google.golang.org/genproto/googleapis/api/httpbody"
+	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/types/known/structpb"
 	"google.golang.org/protobuf/types/known/timestamppb"
@@ -23,6 +24,9 @@ import (
 	pb "github.com/lianzhen/lianzhen/proto/lianzhen/v1"
 	"github.com/lianzhen/lianzhen/record"
 )
+
+// wantsFile is the header by which a sender that announced a SHA-256 knows, before the answer, that its bytes are wanted.
+const wantsFile = "x-wants-file"
 
 type ecgServer struct {
 	pb.UnimplementedEcgServiceServer
@@ -55,6 +59,7 @@ func (s *ecgServer) UploadTracing(stream pb.EcgService_UploadTracingServer) erro
 		case kept.Already:
 			return stream.SendAndClose(storedTracingToPB(kept))
 		}
+		_ = stream.SendHeader(metadata.Pairs(wantsFile, "1")) // it may have waited for this
 	}
 	in := &tracingStream{stream: stream}
 	stored, err := s.ECG.Accept(stream.Context(), scopeOf(stream.Context()), ecg.Source{Reader: in, Size: size, SHA256: b.GetSha256(), Said: said})

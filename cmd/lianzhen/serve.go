@@ -18,8 +18,8 @@ import (
 
 	"github.com/lianzhen/lianzhen/authz"
 	"github.com/lianzhen/lianzhen/authz/recognition"
-	"github.com/lianzhen/lianzhen/gateway"
 	"github.com/lianzhen/lianzhen/ecg"
+	"github.com/lianzhen/lianzhen/gateway"
 	"github.com/lianzhen/lianzhen/imaging"
 	"github.com/lianzhen/lianzhen/imaging/exchange"
 	"github.com/lianzhen/lianzhen/imaging/worklist"

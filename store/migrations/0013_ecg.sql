@@ -28,7 +28,7 @@ CREATE TABLE tracings (
   duration_ms      BIGINT NOT NULL,
   rate_num         BIGINT NOT NULL,
   rate_den         BIGINT NOT NULL,
-  leads            INTEGER NOT NULL,
+  leads            TEXT NOT NULL DEFAULT '',  -- labels, comma between
   findings         TEXT NOT NULL DEFAULT '', -- codes with a comma before and behind each, for a filter
   warnings         TEXT NOT NULL DEFAULT '[]',
   analysis_state   TEXT NOT NULL,            -- done pending failed
