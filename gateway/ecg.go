@@ -12,7 +12,6 @@ import (
 
 	"google.golang.org/genproto/googleapis/api/httpbody"
 	"google.golang.org/grpc/metadata"
-	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/types/known/structpb"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
@@ -20,6 +19,7 @@ import (
 	"github.com/lianzhen/lianzhen/ecg"
 	"github.com/lianzhen/lianzhen/ecg/conclusion"
 	"github.com/lianzhen/lianzhen/ecg/finding"
+	"github.com/lianzhen/lianzhen/ecg/measure"
 	"github.com/lianzhen/lianzhen/ecg/paper"
 	pb "github.com/lianzhen/lianzhen/proto/lianzhen/v1"
 	"github.com/lianzhen/lianzhen/record"
@@ -65,32 +65,21 @@ func (s *ecgServer) UploadTracing(stream pb.EcgService_UploadTracingServer) erro
 	stored, err := s.ECG.Accept(stream.Context(), scopeOf(stream.Context()), ecg.Source{Reader: in, Size: size, SHA256: b.GetSha256(), Said: said})
 	s.metrics.received("grpc", float64(in.n), err)
 	if err != nil {
-		return s.refusedTracing(stream.Context(), err)
+		return err
 	}
 	return stream.SendAndClose(storedTracingToPB(stored))
 }
 
-// refusedTracing adds to the status where in the file it went wrong and where its bytes are kept.
-func (s *Server) refusedTracing(ctx context.Context, err error) error {
-	var why *ecg.Refusal
-	if !errors.As(err, &why) {
-		return err
+// placeOf tells where in a file it went wrong and where its bytes are kept.
+func placeOf(why *ecg.Refusal) *structpb.Struct {
+	place := &structpb.Struct{Fields: map[string]*structpb.Value{"reason": structpb.NewStringValue(record.Public(why))}}
+	if why.Offset >= 0 {
+		place.Fields["offset"] = structpb.NewNumberValue(float64(why.Offset))
 	}
-	return withPlace(outward(err, callOf(ctx).id), why.Offset, string(why.Quarantine)).Err()
-}
-
-func withPlace(st *status.Status, offset int64, quarantine string) *status.Status {
-	place := &structpb.Struct{Fields: map[string]*structpb.Value{"reason": structpb.NewStringValue(st.Message())}}
-	if offset >= 0 {
-		place.Fields["offset"] = structpb.NewNumberValue(float64(offset))
+	if why.Quarantine != "" {
+		place.Fields["quarantineId"] = structpb.NewStringValue(string(why.Quarantine))
 	}
-	if quarantine != "" {
-		place.Fields["quarantineId"] = structpb.NewStringValue(quarantine)
-	}
-	if with, err := st.WithDetails(place); err == nil {
-		return with
-	}
-	return st
+	return place
 }
 
 // tracingStream reads the bytes behind the first message.
@@ -332,10 +321,22 @@ func (s *ecgServer) GetAmbulatorySummary(ctx context.Context, req *pb.GetAmbulat
 	return summaryToPB(t, sum), nil
 }
 
-func (s *ecgServer) ListConclusions(_ context.Context, req *pb.ListConclusionsRequest) (*pb.ListConclusionsResponse, error) {
+func (s *ecgServer) ListConclusions(ctx context.Context, req *pb.ListConclusionsRequest) (*pb.ListConclusionsResponse, error) {
 	found := conclusion.Search(req.GetQuery(), req.GetLanguage())
 	found = found[:min(len(found), pageSize(req.GetPageSize()))]
-	return &pb.ListConclusionsResponse{Conclusions: each(found, statementToPB)}, nil
+	out := &pb.ListConclusionsResponse{Conclusions: each(found, statementToPB)}
+	var measured *measure.Result
+	if id := req.GetTracingId(); id != "" {
+		t, err := s.ECG.Get(ctx, scopeOf(ctx), record.ExamID(id))
+		if err != nil {
+			return nil, err
+		}
+		measured = t.Result()
+	}
+	out.Templates = each(conclusion.Templates(), func(t conclusion.Template) *pb.EcgTemplate {
+		return &pb.EcgTemplate{Key: t.Key, ShortCode: t.Short, Text: t.Text(measured, req.GetLanguage()), Codes: t.Codes}
+	})
+	return out, nil
 }
 
 func (s *ecgServer) GetCriticalRules(ctx context.Context, req *pb.GetCriticalRulesRequest) (*pb.CriticalRules, error) {

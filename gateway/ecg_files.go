@@ -42,16 +42,9 @@ func (s *Server) putTracing(w http.ResponseWriter, r *http.Request) error {
 	stored, err := s.ECG.Accept(r.Context(), scopeOf(r.Context()), src)
 	s.metrics.received("http", float64(body.n), err)
 	var large *http.MaxBytesError
-	var why *ecg.Refusal
 	switch {
 	case errors.As(err, &large):
 		writeStatus(w, http.StatusRequestEntityTooLarge, status.New(codes.InvalidArgument, "file: too large"))
-		return nil
-	case errors.As(err, &why):
-		c := callOf(r.Context())
-		st := outward(why, c.id)
-		c.note(r.Context(), st.Code(), why)
-		writeStatus(w, httpStatus(st.Code()), withPlace(st, why.Offset, string(why.Quarantine)))
 		return nil
 	case err != nil:
 		return err

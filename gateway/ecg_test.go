@@ -12,6 +12,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode"
 
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/types/known/timestamppb"
@@ -492,5 +493,10 @@ func TestSheetsRefuseWordsThatAreNotKnown(t *testing.T) {
 	must(t, err)
 	if len(cat.GetConclusions()) == 0 {
 		t.Error("atrial fibrillation is not in the catalogue")
+	}
+	cat, err = pb.NewEcgServiceClient(h.conn).ListConclusions(as(key), &pb.ListConclusionsRequest{TracingId: st.GetTracingId()})
+	must(t, err)
+	if len(cat.GetTemplates()) == 0 || !strings.ContainsFunc(cat.GetTemplates()[0].GetText(), unicode.IsDigit) {
+		t.Errorf("%v", cat.GetTemplates())
 	}
 }

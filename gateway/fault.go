@@ -14,6 +14,7 @@ import (
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/protoadapt"
 
+	"github.com/lianzhen/lianzhen/ecg"
 	"github.com/lianzhen/lianzhen/record"
 )
 
@@ -102,6 +103,10 @@ func outward(err error, id string) *status.Status {
 		code, text = codes.DeadlineExceeded, "took too long"
 	default:
 		code, text = ofTransport(err, text)
+	}
+	var unread *ecg.Refusal
+	if errors.As(err, &unread) {
+		details = append(details, placeOf(unread))
 	}
 	st, detailErr := status.New(code, text).WithDetails(details...)
 	if detailErr != nil {

@@ -49,6 +49,7 @@ type draftRule struct {
 	Modifiers []string
 	Say       []string
 	Hides     []finding.Code
+	HidesFrom float64 `yaml:"hides_from_s"`
 	Urgency   int
 }
 
@@ -84,7 +85,7 @@ func drafted(r *measure.Result, lang string) []Item {
 		}
 		if f := d.fits(r); f != nil {
 			taken[d.Finding] = true
-			for _, c := range d.Hides {
+			for _, c := range d.hidden(r, f) {
 				taken[c] = true
 			}
 			out = append(out, d.item(r, f, lang))
@@ -92,6 +93,14 @@ func drafted(r *measure.Result, lang string) []Item {
 	}
 	slices.SortStableFunc(out, func(a, b Item) int { return a.Urgency - b.Urgency })
 	return out
+}
+
+// hidden are the findings that mean nothing beside this one.
+func (d *draftRule) hidden(r *measure.Result, f *finding.Finding) []finding.Code {
+	if seconds, _ := value(r, f, "seconds"); seconds < d.HidesFrom {
+		return nil
+	}
+	return d.Hides
 }
 
 func has(r *measure.Result, code finding.Code) bool {

@@ -61,6 +61,10 @@ var drafts = []struct {
 	{"high lateral", result(nil, f(finding.STElevation, m{"st_uv": 150}, lead1, avl)), []string{"LZ-STEMI-LATERAL|1|侧壁导联ST段抬高，疑似急性侧壁心肌梗死（I aVL，0.15mV）", "3|1|异常心电图"}},
 	{"V5 and V6", result(nil, f(finding.STElevation, nil, v5, vv6)), []string{"LZ-STEMI-LATERAL|1|侧壁导联ST段抬高，疑似急性侧壁心肌梗死（V5 V6）", "3|1|异常心电图"}},
 	{"somewhere", result(nil, f(finding.STElevation, m{"st_uv": 150}, v4, v5)), []string{"LZ-STEMI|1|ST段抬高，疑似急性心肌梗死（V4 V5，0.15mV）", "3|1|异常心电图"}},
+	{"inferior with tall T", result(nil, f(finding.STElevation, nil, ii, avf), f(finding.TallT, nil)), []string{"LZ-STEMI-INFERIOR|1|下壁导联ST段抬高，疑似急性下壁心肌梗死（II aVF）", "3|1|异常心电图"}},
+	{"anterior with tall T", result(nil, f(finding.STElevation, nil, v1, v2), f(finding.TallT, nil)), []string{"LZ-STEMI-ANTERIOR|1|前壁导联ST段抬高，疑似急性前壁心肌梗死（V1 V2）", "3|1|异常心电图"}},
+	{"lateral with tall T", result(nil, f(finding.STElevation, nil, lead1, avl), f(finding.TallT, nil)), []string{"LZ-STEMI-LATERAL|1|侧壁导联ST段抬高，疑似急性侧壁心肌梗死（I aVL）", "3|1|异常心电图"}},
+	{"somewhere with tall T", result(nil, f(finding.STElevation, nil, v4, v5), f(finding.TallT, nil)), []string{"LZ-STEMI|1|ST段抬高，疑似急性心肌梗死（V4 V5）", "3|1|异常心电图"}},
 	{"anterior, in left block", result(nil, f(finding.STElevation, m{"st_uv": 300}, v1, v2), f(finding.LeftBundle, nil)), []string{"LZ-STE|3|ST段抬高（V1 V2，0.30mV）", "104|3|完全性左束支传导阻滞", "3|3|异常心电图"}},
 	{"inferior, in left block", result(nil, f(finding.STElevation, nil, ii, avf), f(finding.LeftBundle, nil)), []string{"LZ-STE|3|ST段抬高（II aVF）", "104|3|完全性左束支传导阻滞", "3|3|异常心电图"}},
 	{"lateral, in left block", result(nil, f(finding.STElevation, nil, lead1, avl), f(finding.LeftBundle, nil)), []string{"LZ-STE|3|ST段抬高（I aVL）", "104|3|完全性左束支传导阻滞", "3|3|异常心电图"}},
@@ -71,11 +75,11 @@ var drafts = []struct {
 	{"pause of less", result(nil, f(finding.Pause, m{"rr_ms": 2999})), []string{"LZ-PAUSE|2|长RR间歇（RR 3.00秒）", "3|2|异常心电图"}},
 	{"SVT", result(nil, f(finding.SupraventricularT, m{"rate": 188})), []string{"55|2|室上性心动过速（188次/分）", "3|2|异常心电图"}},
 	{"fast AF", result(m{"heart_rate": 101}, f(finding.AtrialFibrillation, nil)), []string{"50|2|心房颤动伴快速心室率（101次/分）", "3|2|异常心电图"}},
-	{"AF at 100", result(m{"heart_rate": 100}, f(finding.AtrialFibrillation, nil)), []string{"50|2|心房颤动", "3|2|异常心电图"}},
-	{"AF at 60", result(m{"heart_rate": 60}, f(finding.AtrialFibrillation, nil)), []string{"50|2|心房颤动", "3|2|异常心电图"}},
+	{"AF at 100", result(m{"heart_rate": 100}, f(finding.AtrialFibrillation, nil)), []string{"50|2|心房颤动（100次/分）", "3|2|异常心电图"}},
+	{"AF at 60", result(m{"heart_rate": 60}, f(finding.AtrialFibrillation, nil)), []string{"50|2|心房颤动（60次/分）", "3|2|异常心电图"}},
 	{"slow AF", result(m{"heart_rate": 59}, f(finding.AtrialFibrillation, nil)), []string{"50|2|心房颤动伴缓慢心室率（59次/分）", "3|2|异常心电图"}},
 	{"fast flutter", result(m{"heart_rate": 101}, f(finding.AtrialFlutter, nil)), []string{"51|2|心房扑动伴快速心室率（101次/分）", "3|2|异常心电图"}},
-	{"flutter at 100", result(m{"heart_rate": 100}, f(finding.AtrialFlutter, nil)), []string{"51|2|心房扑动", "3|2|异常心电图"}},
+	{"flutter at 100", result(m{"heart_rate": 100}, f(finding.AtrialFlutter, nil)), []string{"51|2|心房扑动（100次/分）", "3|2|异常心电图"}},
 	{"second degree block", result(nil, f(finding.AVBlock2, nil)), []string{"LZ-AVB2|2|二度房室传导阻滞", "3|2|异常心电图"}},
 	{"R on T", result(nil, f(finding.RonT, nil)), []string{"LZ-R-ON-T|2|R-on-T室性早搏", "3|2|异常心电图"}},
 	{"QTc 500", result(nil, f(finding.LongQT, m{"qtc_ms": 500})), []string{"148|2|显著QT间期延长（QTc 500ms）", "3|2|异常心电图"}},
@@ -140,6 +144,29 @@ func init() { // fibrillation leaves nothing to be said of shapes
 			want []string
 		}{"VF hides " + string(c), result(nil, f(finding.VentricularFlutter, nil), f(c, nil)), []string{"74|1|心室颤动或扑动", "3|1|异常心电图"}})
 	}
+}
+
+func init() { // nor does a tachycardia that fills the recording
+	vt := func(count, seconds float64) finding.Finding {
+		return f(finding.VentricularT, m{"count": count, "duration_s": seconds})
+	}
+	type row = struct {
+		name string
+		r    *measure.Result
+		want []string
+	}
+	for _, c := range []finding.Code{
+		finding.PVC, finding.STElevation, finding.STDepression, finding.TallT, finding.PathologicalQ, finding.LeftBundle, finding.RightBundle, finding.WideQRS,
+		finding.LongQT, finding.AVBlock1, finding.LeftAxis, finding.RightAxis, finding.LVHVoltage, finding.LowVoltage,
+	} {
+		drafts = append(drafts,
+			row{"a run hides " + string(c), result(nil, vt(9, 5), f(c, nil)), []string{"71|1|非持续性室性心动过速", "3|1|异常心电图"}},
+			row{"a tachycardia hides " + string(c), result(nil, vt(90, 30), f(c, nil)), []string{"70|1|室性心动过速", "3|1|异常心电图"}})
+	}
+	drafts = append(drafts,
+		row{"a short run hides nothing", result(nil, vt(9, 4.5), f(finding.LeftBundle, nil)), []string{"71|1|非持续性室性心动过速", "104|3|完全性左束支传导阻滞", "3|1|异常心电图"}},
+		row{"two beats over 4.5 s hide nothing", result(nil, vt(2, 4.5), f(finding.LeftBundle, nil)), []string{"70|1|室性心动过速", "104|3|完全性左束支传导阻滞", "3|1|异常心电图"}},
+		row{"two beats over 5 s", result(nil, vt(2, 5), f(finding.LeftBundle, nil)), []string{"70|1|室性心动过速", "3|1|异常心电图"}})
 }
 
 func lines(items []Item) []string {
@@ -250,6 +277,11 @@ func changes(d draftRule) map[string]func(draftRule) *draftRule {
 	}
 	for i := range d.Unless {
 		out[fmt.Sprintf("unless[%d]", i)] = func(d draftRule) *draftRule { d.Unless = slices.Delete(slices.Clone(d.Unless), i, i+1); return &d }
+	}
+	for _, by := range []float64{1, -1} {
+		if d.HidesFrom > 0 {
+			out[fmt.Sprintf("hides_from_s %+g", by)] = func(d draftRule) *draftRule { d.HidesFrom += by; return &d }
+		}
 	}
 	for i := range d.Hides {
 		out[fmt.Sprintf("hides[%d]", i)] = func(d draftRule) *draftRule { d.Hides = slices.Delete(slices.Clone(d.Hides), i, i+1); return &d }

@@ -171,3 +171,17 @@ func TestDataIsChecked(t *testing.T) {
 		}
 	}
 }
+
+func FuzzSearch(f *testing.F) {
+	for _, q := range []string{"dxxl", "房颤", "8-3-1", "Ⅱ", "st", "\xff\xfe", "5"} {
+		f.Add(q, "zh")
+		f.Add(q, "en")
+	}
+	f.Fuzz(func(t *testing.T, q, lang string) {
+		for _, s := range Search(q, lang) {
+			if s.Code == "" || s.Text(lang) == "" {
+				t.Errorf("%q finds nothing that can be said", q)
+			}
+		}
+	})
+}

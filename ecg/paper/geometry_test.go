@@ -271,6 +271,9 @@ func TestPulseOfPNGAt300DPI(t *testing.T) {
 }
 
 func TestEveryLayoutShowsEveryLeadOnce(t *testing.T) {
+	if testing.Short() {
+		t.Skip("many sheets")
+	}
 	more := append(append([]tracing.Code(nil), tracing.Twelve...), tracing.LeadV7, tracing.LeadV8, tracing.LeadV9, tracing.LeadV3R, tracing.LeadV4R, tracing.LeadV5R)
 	for _, leads := range []int{12, 15, 18} {
 		for _, c := range shapes {

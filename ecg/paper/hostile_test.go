@@ -82,6 +82,9 @@ func everySecond(n int) tracing.Lead {
 }
 
 func TestHostileTracingsAreDrawn(t *testing.T) {
+	if testing.Short() {
+		t.Skip("many pictures")
+	}
 	for name, tr := range hostiles() {
 		for _, o := range []Options{
 			{},
@@ -123,6 +126,9 @@ func check(t *testing.T, s *Sheet) {
 }
 
 func TestHostileTextsAreDrawn(t *testing.T) {
+	if testing.Short() {
+		t.Skip("many pictures")
+	}
 	for _, c := range []struct{ name, text string }{
 		{"long", strings.Repeat("窦性心律不齐，", 20_000)},
 		{"long without a space", strings.Repeat("x", 100_000)},

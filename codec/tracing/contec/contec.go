@@ -98,7 +98,7 @@ func Read(b []byte) (*tracing.Tracing, error) {
 // count is the number of frames. A file that was cut has no footer: all of it behind the header is samples.
 func count(t *tracing.Tracing, b []byte) int {
 	body := len(b) - headerSize
-	if n := body - footerSize; n >= 0 && n%frameSize == 0 && !plausible(b[headerSize+n:][:frameSize]) {
+	if n := body - footerSize; n >= 0 && n%frameSize == 0 && footer(b[headerSize+n:]) {
 		return n / frameSize
 	}
 	t.Warn(tracing.Truncated, "the file has no footer")
@@ -107,6 +107,11 @@ func count(t *tracing.Tracing, b []byte) int {
 		n--
 	}
 	return n
+}
+
+// footer reports whether the last bytes are a footer: nearly all of them zero, or what no sample can be.
+func footer(b []byte) bool {
+	return bytes.Count(b, []byte{0}) > len(b)*2/3 || !plausible(b[:frameSize])
 }
 
 // plausible reports whether a frame can be samples and not the zeros of a footer.

@@ -59,6 +59,14 @@ func TestRead(t *testing.T) {
 	}
 }
 
+func TestFooterIsNoSample(t *testing.T) {
+	b := file(100)
+	copy(b[len(b)-37:], []byte{72, 0, 160, 0}) // what a device may write there
+	if got, err := contec.Read(b); err != nil || got.Rhythm().Len() != 100 || tracingtest.Warned(got, tracing.Truncated) {
+		t.Error(err)
+	}
+}
+
 func TestTruncated(t *testing.T) { tracingtest.Truncations(t, file(3000), 80, contec.Read) }
 
 func TestOthersAreRefused(t *testing.T) {

@@ -200,16 +200,33 @@ func (o *object) kinds() {
 	}
 	for i := range o.parts {
 		p := &o.parts[i]
-		label := strings.ToUpper(p.group.Label)
+		label := p.group.Label
 		switch {
 		case p.samples == nil:
-		case strings.Contains(label, "RHYTHM"):
-		case strings.Contains(label, "MEDIAN"), strings.Contains(label, "AVERAGE"), strings.Contains(label, "REPRESENT"), strings.Contains(label, "TEMPLATE"):
+		case kindOf(label) == tracing.Rhythm:
+		case kindOf(label) == tracing.Median:
 			p.group.Kind = tracing.Median
 		case p.length() <= longestBeat && (longest >= 2*longestBeat || p.derived && p.length() < longest):
 			p.group.Kind = tracing.Median
 		}
 	}
+}
+
+// beatLabels are what carts call a representative beat.
+var beatLabels = []string{"MEDIAN", "AVERAGE", "REPRESENT", "TEMPLATE"}
+
+// kindOf is the kind that a label says; empty if it says none.
+func kindOf(label string) tracing.Kind {
+	label = strings.ToUpper(label)
+	if strings.Contains(label, "RHYTHM") {
+		return tracing.Rhythm
+	}
+	for _, l := range beatLabels {
+		if strings.Contains(label, l) {
+			return tracing.Median
+		}
+	}
+	return ""
 }
 
 // longestBeat is longer than any representative beat that carts write.

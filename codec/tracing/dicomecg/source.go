@@ -51,6 +51,7 @@ func scan(r io.ReaderAt, size int64) (*source, error) {
 func (s *source) scan(in io.Reader) (*dicom.Object, error) {
 	opt := dicom.Options{HeaderOnly: true, Partial: true, Limits: dicom.Limits{
 		Elements: int(min(max(s.size/leastItem, minElements), maxElements)), InflateBytes: tracing.MaxFile,
+		ValueBytes: keptBytes,
 	}}
 	obj, err := dicom.Scan(in, opt)
 	if err != nil && !errors.As(err, &s.fault) {
@@ -62,6 +63,9 @@ func (s *source) scan(in io.Reader) (*dicom.Object, error) {
 	s.head, s.big = obj.Header, obj.TransferSyntax == dicom.ExplicitBE
 	return obj, nil
 }
+
+// keptBytes is the longest value that is held: more than ten thousand positions of an annotation take. Waveforms stay where they are.
+const keptBytes = 64 << 10
 
 // How many elements an object may have: an element costs more memory than it has bytes, so that it is a matter of the file's size.
 const (

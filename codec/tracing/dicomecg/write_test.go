@@ -86,7 +86,9 @@ func odd() *tracing.Tracing {
 	t.RecordedAt, t.ZoneKnown = time.Date(2026, 5, 4, 3, 2, 1, 123_456_000, time.FixedZone("", 8*3600)), true
 	t.Order, t.Indication = "ORD-1", "胸闷"
 	t.Site = tracing.Site{Institution: "县医院", Department: "心电图室", Room: "3"}
-	t.Measurements = append(t.Measurements, tracing.Measurement{Code: tracing.RAmplitude, Value: -12.5, Unit: "uV", Lead: tracing.LeadV4, Source: tracing.Source{Kind: tracing.ByPerson}})
+	t.Measurements = append(t.Measurements, tracing.Measurement{
+		Code: tracing.RAmplitude, Value: -12.5, Unit: "uV", Lead: tracing.LeadV4, Source: tracing.Source{Kind: tracing.ByPerson},
+	})
 	t.Annotations = []tracing.Annotation{
 		{Lead: tracing.LeadII, At: 100 * time.Millisecond, For: 80 * time.Millisecond, Code: tracing.WaveP},
 		{At: 200 * time.Millisecond, For: 90 * time.Millisecond, Code: tracing.WaveQRS},
@@ -232,7 +234,8 @@ func TestDecimals(t *testing.T) {
 func TestEncapsulatePDF(t *testing.T) {
 	document := append([]byte("%PDF-1.7\n"), bytes.Repeat([]byte{1, 2, 3}, 100_000)...)
 	meta := PDFMeta{
-		Patient: tracing.Patient{ID: "SYN-1", Name: "张三", Sex: "M"}, Title: "心电图诊断报告", At: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), ZoneKnown: true,
+		Patient: tracing.Patient{ID: "SYN-1", Name: "张三", Sex: "M"}, Title: "心电图诊断报告",
+		At: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), ZoneKnown: true,
 		Recorded: time.Date(2026, 1, 2, 2, 0, 0, 0, time.UTC), Site: tracing.Site{Institution: "县医院"},
 	}
 	meta.Of.SOPClassUID, meta.Of.SOPInstanceUID = TwelveLead, "1.2.3"

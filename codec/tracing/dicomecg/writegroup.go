@@ -5,7 +5,6 @@ import (
 	"math"
 	"math/big"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/lianzhen/lianzhen/codec/dicom"
@@ -51,17 +50,6 @@ func group(g *tracing.Group, class dicom.UID) *dicom.DataSet {
 	}
 	d.SetBytes(dicom.WaveformData, dicom.OW, data)
 	return d
-}
-
-// kindOf is what a reader takes a label for, whatever the group's length.
-func kindOf(label string) tracing.Kind {
-	switch label = strings.ToUpper(label); {
-	case strings.Contains(label, "RHYTHM"):
-		return tracing.Rhythm
-	case strings.Contains(label, "MEDIAN"), strings.Contains(label, "AVERAGE"), strings.Contains(label, "REPRESENT"), strings.Contains(label, "TEMPLATE"):
-		return tracing.Median
-	}
-	return ""
 }
 
 // definition writes one channel. Its sensitivity is in microvolts.

@@ -216,7 +216,8 @@ func markConcept(a tracing.Annotation) concept {
 }
 
 var edgeMeanings = map[string]string{
-	"5.10.3-1": "P onset", "5.10.3-2": "P offset", "5.10.3-3": "QRS onset", "5.10.3-4": "QRS offset", "5.10.3-5": "T offset", "5.7.1-3": "Fiducial Point",
+	"5.10.3-1": "P onset", "5.10.3-2": "P offset", "5.10.3-3": "QRS onset", "5.10.3-4": "QRS offset", "5.10.3-5": "T offset",
+	"5.7.1-3": "Fiducial Point",
 }
 
 // sampleAt is the sample nearest to a time.

@@ -191,6 +191,27 @@ func TestTraps(t *testing.T) {
 	}
 }
 
+func TestHeaderAndNumberOfSignalsContradict(t *testing.T) {
+	m := made{count: 2, channels: []channel{ecg("I", 500), ecg("II", 500)}}
+	want := read(t, m).Rhythm()
+	b := m.bytes()
+	more := bytes.Clone(b)
+	copy(more[252:], "3   ")
+	gap := append(append(bytes.Clone(b[:768]), make([]byte, 256)...), b[768:]...)
+	copy(gap[184:], "1024")
+	for name, c := range map[string][]byte{"one signal too many": more, "a gap behind the header": gap} {
+		got, err := edf.Read(c)
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		tracingtest.Same(t, want, got.Rhythm())
+		if !tracingtest.Warned(got, tracing.Inconsistent) {
+			t.Errorf("%s: %v", name, got.Warnings)
+		}
+	}
+}
+
 func TestOtherRatesAreOtherGroups(t *testing.T) {
 	m := made{count: 4, channels: []channel{ecg("Resp", 25), ecg("II", 500), ecg("EEG", 25), ecg("SpO2", 1)}}
 	got := read(t, m)

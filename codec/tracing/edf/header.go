@@ -5,6 +5,7 @@ package edf
 import (
 	"bytes"
 	"io"
+	"math"
 	"strconv"
 	"strings"
 	"time"
@@ -88,21 +89,31 @@ func readHeader(r io.ReaderAt, size int64) (*header, error) {
 	if !ok || n < 1 || n > maxSignals {
 		return nil, bad(h.format, 252, "the number of signals is not between 1 and %d", maxSignals)
 	}
-	h.size = fixedSize * (n + 1)
-	if said, ok := number(b[184:192]); !ok || said != h.size {
-		h.mismatch = true
-		if ok && said > h.size && said%fixedSize == 0 && said <= fixedSize*(maxSignals+1) {
-			h.size = said // more room than signals: samples begin where the header says
+	said, _ := number(b[184:192])
+	h.mismatch = said != fixedSize*(n+1)
+	err := h.loadSignals(r, size, n, said)
+	if room := said/fixedSize - 1; err != nil && room > 0 && room < n { // the length of the header is right, the number of signals is not
+		if h.loadSignals(r, size, room, said) == nil {
+			return h, nil
 		}
 	}
+	return h, err
+}
+
+// loadSignals reads the headers of n signals of a file whose header has a length, as it says.
+func (h *header) loadSignals(r io.ReaderAt, size, n, said int64) error {
+	h.size, h.record, h.signals = fixedSize*(n+1), 0, nil
+	if said > h.size && said%fixedSize == 0 && said <= fixedSize*(maxSignals+1) {
+		h.size = said // more room than signals: samples begin where the header says
+	}
 	if h.size > size {
-		return nil, bad(h.format, size, "the file ends in its header")
+		return bad(h.format, size, "the file ends in its header")
 	}
 	all := make([]byte, fixedSize*n)
 	if err := readFull(r, all, fixedSize); err != nil {
-		return nil, err
+		return err
 	}
-	return h, h.readSignals(all, int(n))
+	return h.readSignals(all, int(n))
 }
 
 func (h *header) readSignals(b []byte, n int) error {
@@ -191,7 +202,17 @@ func (h *header) sizeOf(s *signal) (perUnit, offset tracing.Ratio) {
 	per := pmax.Add(pmin.Mul(minus)).Div(dmax.Add(dmin.Mul(minus)))
 	perUnit = per.Mul(tracing.Whole(unit))
 	offset = pmin.Add(dmin.Mul(per).Mul(minus)).Mul(tracing.Whole(unit))
-	return perUnit, offset
+	size := (pmax.Float() - pmin.Float()) / (dmax.Float() - dmin.Float()) * float64(unit)
+	return near(perUnit, size), near(offset, pmin.Float()*float64(unit)-dmin.Float()*size)
+}
+
+// near is a ratio that is what it must be, or the nearest of twelve digits where it became more than 64 bits on the way.
+func near(r tracing.Ratio, want float64) tracing.Ratio {
+	if math.Abs(r.Float()-want) <= 1e-6*math.Max(1, math.Abs(want)) && r.Den != 0 {
+		return r
+	}
+	out, _ := tracing.ParseRatio(strconv.FormatFloat(want, 'e', 11, 64))
+	return out
 }
 
 var nanovolts = map[string]int64{"nv": 1, "uv": 1e3, "\u00b5v": 1e3, "\u03bcv": 1e3, "mv": 1e6, "v": 1e9}

@@ -236,7 +236,7 @@ func (p *planned) annotate() error {
 	var marks [][]byte
 	total, longest := 0, 0
 	for _, a := range p.Annotations {
-		if a.Group >= len(p.Groups) || &p.Groups[a.Group] != p.group && p.Groups[a.Group].Kind != tracing.Rhythm {
+		if a.Group < 0 || a.Group >= len(p.Groups) || &p.Groups[a.Group] != p.group && p.Groups[a.Group].Kind != tracing.Rhythm {
 			continue // of the median beat: it has no time in the recording
 		}
 		m := mark(a, p.fraction)

@@ -1,6 +1,8 @@
 package formats
 
 import (
+	"bytes"
+	"errors"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -111,6 +113,58 @@ func TestSameRecordings(t *testing.T) {
 			}
 			if worst > c.within {
 				t.Errorf("%d leads differ by up to %g uV", leads, worst)
+			}
+		})
+	}
+}
+
+// TestRealFilesConvert writes each real file in each format and reads it again. DICOM and aECG hold all of them; EDF and SCP-ECG must hold
+// one exactly, or refuse it.
+func TestRealFilesConvert(t *testing.T) {
+	dir := samples(t)
+	var names []string
+	for _, pattern := range []string{
+		"*/*.dcm", "*/*.scp", "aecg/*.xml", "muse/*.xml", "philips/*.xml", "contec/*.ECG", "edf/*", "wfdb/100.hea", "wfdb/s0010_re.hea",
+	} {
+		found, err := filepath.Glob(filepath.Join(dir, pattern))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, path := range found {
+			name, err := filepath.Rel(dir, path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			names = append(names, name)
+		}
+	}
+	for _, name := range names {
+		t.Run(name, func(t *testing.T) {
+			if b, err := os.ReadFile(filepath.Join(dir, name)); err == nil && filepath.Ext(name) != ".hea" {
+				if whole, err := Read(b); err != nil || whole.Rhythm() == nil {
+					t.Skip("has no waveform")
+				}
+			}
+			want := sample(t, name)
+			for _, to := range []string{"dicom", "aecg", "edf", "scp"} {
+				var b bytes.Buffer
+				var refused *tracing.FormatError
+				err := Write(&b, to, want)
+				if errors.As(err, &refused) && (to == "edf" || to == "scp") {
+					continue
+				}
+				if err != nil {
+					t.Errorf("%s: %v", to, err)
+					continue
+				}
+				got, err := Read(b.Bytes())
+				if err != nil {
+					t.Errorf("%s: %v", to, err)
+					continue
+				}
+				if leads, worst := compare(want, got); leads == 0 || worst > 1e-3 {
+					t.Errorf("%s: %d leads differ by up to %g uV", to, leads, worst)
+				}
 			}
 		})
 	}

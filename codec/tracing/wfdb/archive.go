@@ -125,10 +125,11 @@ func openArchive(r io.ReaderAt, size int64) (*record, error) {
 func (a *archive) record() (string, error) {
 	var names, multi []string
 	for _, m := range a.members {
-		name, ok := strings.CutSuffix(m.name, ".hea")
-		if !ok {
+		ext := path.Ext(m.name)
+		if !strings.EqualFold(ext, ".hea") {
 			continue
 		}
+		name := strings.TrimSuffix(m.name, ext)
 		names = append(names, name)
 		if h, err := readHeader(a, name); err == nil && h.multi {
 			multi = append(multi, name)

@@ -4,6 +4,7 @@ package wfdb
 
 import (
 	"fmt"
+	"math"
 	"strings"
 
 	"github.com/lianzhen/lianzhen/codec/tracing"
@@ -92,10 +93,16 @@ func (s *signal) size() (perUnit, offset tracing.Ratio) {
 		return tracing.Ratio{}, tracing.Ratio{}
 	}
 	perUnit = tracing.Whole(nv).Div(s.gain)
+	if perUnit.Num == 0 {
+		perUnit, _ = nearest(float64(nv) / s.gain.Float())
+	}
 	if s.baseline == 0 {
 		return perUnit, tracing.Ratio{}
 	}
-	return perUnit, perUnit.Mul(tracing.Whole(-s.baseline))
+	if offset = perUnit.Mul(tracing.Whole(-s.baseline)); offset.Den == 0 { // more than 64 bits: to the nanovolt
+		offset, _ = nearest(math.Round(-float64(s.baseline) * perUnit.Float()))
+	}
+	return perUnit, offset
 }
 
 // others reads the signals of the other rates into groups of their own, as many as can be read whole.

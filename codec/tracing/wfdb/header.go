@@ -235,10 +235,21 @@ func (s *signal) parseGain(text string) bool {
 	if based {
 		s.baseline = whole(strings.TrimSuffix(base, ")"), 0)
 	}
-	if g, ok := tracing.ParseRatio(text); ok && g.Num != 0 {
+	g, ok := tracing.ParseRatio(text)
+	if !ok {
+		v, err := strconv.ParseFloat(text, 64)
+		g, ok = nearest(v)
+		ok = ok && err == nil
+	}
+	if ok && g.Num != 0 {
 		s.gain, s.gainSaid = g, true
 	}
 	return based
+}
+
+// nearest is a number to twelve digits: for those that writers give more digits than they have.
+func nearest(v float64) (tracing.Ratio, bool) {
+	return tracing.ParseRatio(strconv.FormatFloat(v, 'e', 11, 64))
 }
 
 // whole reads an integer, other if it is none or beyond 48 bits.

@@ -142,10 +142,11 @@ func (o *opener) source(h *header, i, j int) (*source, error) {
 	if src.frame > maxFrame {
 		return nil, bad(-1, "a frame of %d samples", src.frame)
 	}
-	if !fs.ValidPath(first.file) || first.file == "." {
+	name := path.Clean(first.file)
+	if !fs.ValidPath(name) || name == "." { // not outside the folder of the record
 		return nil, bad(-1, "a signal file whose name is no path")
 	}
-	r, size, err := o.open(path.Join(o.dir, first.file))
+	r, size, err := o.open(path.Join(o.dir, name))
 	if err != nil {
 		return nil, bad(-1, "a signal file is not there")
 	}

@@ -256,6 +256,22 @@ func TestShortSignalFileIsShownWithAWarning(t *testing.T) {
 	}
 }
 
+func TestGainsOfManyDigits(t *testing.T) {
+	for gain, want := range map[string]float64{
+		"200.00000000000000001(0)/mV": 5, "3276.7500000000001(0)/mV": 1000 / 3276.75, "2.14e+00(-3)/uV": 4 / 2.14, "1e3(0)/V": 1000, "0(0)/mV": 5,
+		"NaN": 5, "Inf": 5, "1e999": 5, "12345.678(-2000000000)/nV": 2000000001.0 / 12345678,
+	} {
+		files := fstest.MapFS{"r.hea": {Data: []byte("r 1 500 2\nr.dat 32 " + gain + "\n")}, "r.dat": {Data: []byte{1, 0, 0, 0, 2, 0, 0, 0}}}
+		got, err := wfdb.ReadFS(files, "r")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if uv := got.Rhythm().Leads[0].UV(0); !(uv > want*(1-1e-9) && uv < want*(1+1e-9)) {
+			t.Errorf("%s: %v uV, want %v", gain, uv, want)
+		}
+	}
+}
+
 func TestComments(t *testing.T) {
 	head := "\ufeffr 1 500 2 13:05:00.25 24/12/2009\r\nr.dat 16 1000/mV 16 0 0 3 0 II\r\n"
 	for name, c := range map[string]struct {

@@ -3030,10 +3030,12 @@ func (x *SetPathwayRequest) GetPciDoorAt() *timestamppb.Timestamp {
 }
 
 type ListConclusionsRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Query         string                 `protobuf:"bytes,1,opt,name=query,proto3" json:"query,omitempty"`
-	Language      string                 `protobuf:"bytes,2,opt,name=language,proto3" json:"language,omitempty"`
-	PageSize      int32                  `protobuf:"varint,3,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Query string                 `protobuf:"bytes,1,opt,name=query,proto3" json:"query,omitempty"`
+	// Templates say its numbers; empty: a dash for each.
+	TracingId     string `protobuf:"bytes,4,opt,name=tracing_id,json=tracingId,proto3" json:"tracing_id,omitempty"`
+	Language      string `protobuf:"bytes,2,opt,name=language,proto3" json:"language,omitempty"`
+	PageSize      int32  `protobuf:"varint,3,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3075,6 +3077,13 @@ func (x *ListConclusionsRequest) GetQuery() string {
 	return ""
 }
 
+func (x *ListConclusionsRequest) GetTracingId() string {
+	if x != nil {
+		return x.TracingId
+	}
+	return ""
+}
+
 func (x *ListConclusionsRequest) GetLanguage() string {
 	if x != nil {
 		return x.Language
@@ -3090,8 +3099,10 @@ func (x *ListConclusionsRequest) GetPageSize() int32 {
 }
 
 type ListConclusionsResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Conclusions   []*EcgConclusion       `protobuf:"bytes,1,rep,name=conclusions,proto3" json:"conclusions,omitempty"`
+	state       protoimpl.MessageState `protogen:"open.v1"`
+	Conclusions []*EcgConclusion       `protobuf:"bytes,1,rep,name=conclusions,proto3" json:"conclusions,omitempty"`
+	// Whole conclusions at one key, filled in with the numbers of the tracing where one is named.
+	Templates     []*EcgTemplate `protobuf:"bytes,2,rep,name=templates,proto3" json:"templates,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3133,6 +3144,83 @@ func (x *ListConclusionsResponse) GetConclusions() []*EcgConclusion {
 	return nil
 }
 
+func (x *ListConclusionsResponse) GetTemplates() []*EcgTemplate {
+	if x != nil {
+		return x.Templates
+	}
+	return nil
+}
+
+type EcgTemplate struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// A digit.
+	Key       string `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
+	ShortCode string `protobuf:"bytes,2,opt,name=short_code,json=shortCode,proto3" json:"short_code,omitempty"`
+	Text      string `protobuf:"bytes,3,opt,name=text,proto3" json:"text,omitempty"`
+	// Of the statements in it.
+	Codes         []string `protobuf:"bytes,4,rep,name=codes,proto3" json:"codes,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *EcgTemplate) Reset() {
+	*x = EcgTemplate{}
+	mi := &file_lianzhen_v1_ecg_proto_msgTypes[34]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *EcgTemplate) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*EcgTemplate) ProtoMessage() {}
+
+func (x *EcgTemplate) ProtoReflect() protoreflect.Message {
+	mi := &file_lianzhen_v1_ecg_proto_msgTypes[34]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use EcgTemplate.ProtoReflect.Descriptor instead.
+func (*EcgTemplate) Descriptor() ([]byte, []int) {
+	return file_lianzhen_v1_ecg_proto_rawDescGZIP(), []int{34}
+}
+
+func (x *EcgTemplate) GetKey() string {
+	if x != nil {
+		return x.Key
+	}
+	return ""
+}
+
+func (x *EcgTemplate) GetShortCode() string {
+	if x != nil {
+		return x.ShortCode
+	}
+	return ""
+}
+
+func (x *EcgTemplate) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
+func (x *EcgTemplate) GetCodes() []string {
+	if x != nil {
+		return x.Codes
+	}
+	return nil
+}
+
 type GetCriticalRulesRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	CentreId      string                 `protobuf:"bytes,1,opt,name=centre_id,json=centreId,proto3" json:"centre_id,omitempty"`
@@ -3142,7 +3230,7 @@ type GetCriticalRulesRequest struct {
 
 func (x *GetCriticalRulesRequest) Reset() {
 	*x = GetCriticalRulesRequest{}
-	mi := &file_lianzhen_v1_ecg_proto_msgTypes[34]
+	mi := &file_lianzhen_v1_ecg_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3154,7 +3242,7 @@ func (x *GetCriticalRulesRequest) String() string {
 func (*GetCriticalRulesRequest) ProtoMessage() {}
 
 func (x *GetCriticalRulesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_lianzhen_v1_ecg_proto_msgTypes[34]
+	mi := &file_lianzhen_v1_ecg_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3167,7 +3255,7 @@ func (x *GetCriticalRulesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetCriticalRulesRequest.ProtoReflect.Descriptor instead.
 func (*GetCriticalRulesRequest) Descriptor() ([]byte, []int) {
-	return file_lianzhen_v1_ecg_proto_rawDescGZIP(), []int{34}
+	return file_lianzhen_v1_ecg_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *GetCriticalRulesRequest) GetCentreId() string {
@@ -3195,7 +3283,7 @@ type CriticalRules struct {
 
 func (x *CriticalRules) Reset() {
 	*x = CriticalRules{}
-	mi := &file_lianzhen_v1_ecg_proto_msgTypes[35]
+	mi := &file_lianzhen_v1_ecg_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3207,7 +3295,7 @@ func (x *CriticalRules) String() string {
 func (*CriticalRules) ProtoMessage() {}
 
 func (x *CriticalRules) ProtoReflect() protoreflect.Message {
-	mi := &file_lianzhen_v1_ecg_proto_msgTypes[35]
+	mi := &file_lianzhen_v1_ecg_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3220,7 +3308,7 @@ func (x *CriticalRules) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CriticalRules.ProtoReflect.Descriptor instead.
 func (*CriticalRules) Descriptor() ([]byte, []int) {
-	return file_lianzhen_v1_ecg_proto_rawDescGZIP(), []int{35}
+	return file_lianzhen_v1_ecg_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *CriticalRules) GetCentreId() string {
@@ -3292,7 +3380,7 @@ type RuleTrial struct {
 
 func (x *RuleTrial) Reset() {
 	*x = RuleTrial{}
-	mi := &file_lianzhen_v1_ecg_proto_msgTypes[36]
+	mi := &file_lianzhen_v1_ecg_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3304,7 +3392,7 @@ func (x *RuleTrial) String() string {
 func (*RuleTrial) ProtoMessage() {}
 
 func (x *RuleTrial) ProtoReflect() protoreflect.Message {
-	mi := &file_lianzhen_v1_ecg_proto_msgTypes[36]
+	mi := &file_lianzhen_v1_ecg_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3317,7 +3405,7 @@ func (x *RuleTrial) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RuleTrial.ProtoReflect.Descriptor instead.
 func (*RuleTrial) Descriptor() ([]byte, []int) {
-	return file_lianzhen_v1_ecg_proto_rawDescGZIP(), []int{36}
+	return file_lianzhen_v1_ecg_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *RuleTrial) GetRuleId() string {
@@ -3364,7 +3452,7 @@ type UpdateCriticalRulesRequest struct {
 
 func (x *UpdateCriticalRulesRequest) Reset() {
 	*x = UpdateCriticalRulesRequest{}
-	mi := &file_lianzhen_v1_ecg_proto_msgTypes[37]
+	mi := &file_lianzhen_v1_ecg_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3376,7 +3464,7 @@ func (x *UpdateCriticalRulesRequest) String() string {
 func (*UpdateCriticalRulesRequest) ProtoMessage() {}
 
 func (x *UpdateCriticalRulesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_lianzhen_v1_ecg_proto_msgTypes[37]
+	mi := &file_lianzhen_v1_ecg_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3389,7 +3477,7 @@ func (x *UpdateCriticalRulesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpdateCriticalRulesRequest.ProtoReflect.Descriptor instead.
 func (*UpdateCriticalRulesRequest) Descriptor() ([]byte, []int) {
-	return file_lianzhen_v1_ecg_proto_rawDescGZIP(), []int{37}
+	return file_lianzhen_v1_ecg_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *UpdateCriticalRulesRequest) GetCentreId() string {
@@ -3445,7 +3533,7 @@ type ListTracingQuarantineRequest struct {
 
 func (x *ListTracingQuarantineRequest) Reset() {
 	*x = ListTracingQuarantineRequest{}
-	mi := &file_lianzhen_v1_ecg_proto_msgTypes[38]
+	mi := &file_lianzhen_v1_ecg_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3457,7 +3545,7 @@ func (x *ListTracingQuarantineRequest) String() string {
 func (*ListTracingQuarantineRequest) ProtoMessage() {}
 
 func (x *ListTracingQuarantineRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_lianzhen_v1_ecg_proto_msgTypes[38]
+	mi := &file_lianzhen_v1_ecg_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3470,7 +3558,7 @@ func (x *ListTracingQuarantineRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListTracingQuarantineRequest.ProtoReflect.Descriptor instead.
 func (*ListTracingQuarantineRequest) Descriptor() ([]byte, []int) {
-	return file_lianzhen_v1_ecg_proto_rawDescGZIP(), []int{38}
+	return file_lianzhen_v1_ecg_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *ListTracingQuarantineRequest) GetPageSize() int32 {
@@ -3504,7 +3592,7 @@ type ListTracingQuarantineResponse struct {
 
 func (x *ListTracingQuarantineResponse) Reset() {
 	*x = ListTracingQuarantineResponse{}
-	mi := &file_lianzhen_v1_ecg_proto_msgTypes[39]
+	mi := &file_lianzhen_v1_ecg_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3516,7 +3604,7 @@ func (x *ListTracingQuarantineResponse) String() string {
 func (*ListTracingQuarantineResponse) ProtoMessage() {}
 
 func (x *ListTracingQuarantineResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_lianzhen_v1_ecg_proto_msgTypes[39]
+	mi := &file_lianzhen_v1_ecg_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3529,7 +3617,7 @@ func (x *ListTracingQuarantineResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListTracingQuarantineResponse.ProtoReflect.Descriptor instead.
 func (*ListTracingQuarantineResponse) Descriptor() ([]byte, []int) {
-	return file_lianzhen_v1_ecg_proto_rawDescGZIP(), []int{39}
+	return file_lianzhen_v1_ecg_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *ListTracingQuarantineResponse) GetFiles() []*QuarantinedTracing {
@@ -3562,7 +3650,7 @@ type QuarantinedTracing struct {
 
 func (x *QuarantinedTracing) Reset() {
 	*x = QuarantinedTracing{}
-	mi := &file_lianzhen_v1_ecg_proto_msgTypes[40]
+	mi := &file_lianzhen_v1_ecg_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3574,7 +3662,7 @@ func (x *QuarantinedTracing) String() string {
 func (*QuarantinedTracing) ProtoMessage() {}
 
 func (x *QuarantinedTracing) ProtoReflect() protoreflect.Message {
-	mi := &file_lianzhen_v1_ecg_proto_msgTypes[40]
+	mi := &file_lianzhen_v1_ecg_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3587,7 +3675,7 @@ func (x *QuarantinedTracing) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use QuarantinedTracing.ProtoReflect.Descriptor instead.
 func (*QuarantinedTracing) Descriptor() ([]byte, []int) {
-	return file_lianzhen_v1_ecg_proto_rawDescGZIP(), []int{40}
+	return file_lianzhen_v1_ecg_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *QuarantinedTracing) GetQuarantineId() string {
@@ -3656,7 +3744,7 @@ type ResolveTracingQuarantineRequest struct {
 
 func (x *ResolveTracingQuarantineRequest) Reset() {
 	*x = ResolveTracingQuarantineRequest{}
-	mi := &file_lianzhen_v1_ecg_proto_msgTypes[41]
+	mi := &file_lianzhen_v1_ecg_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3668,7 +3756,7 @@ func (x *ResolveTracingQuarantineRequest) String() string {
 func (*ResolveTracingQuarantineRequest) ProtoMessage() {}
 
 func (x *ResolveTracingQuarantineRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_lianzhen_v1_ecg_proto_msgTypes[41]
+	mi := &file_lianzhen_v1_ecg_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3681,7 +3769,7 @@ func (x *ResolveTracingQuarantineRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResolveTracingQuarantineRequest.ProtoReflect.Descriptor instead.
 func (*ResolveTracingQuarantineRequest) Descriptor() ([]byte, []int) {
-	return file_lianzhen_v1_ecg_proto_rawDescGZIP(), []int{41}
+	return file_lianzhen_v1_ecg_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *ResolveTracingQuarantineRequest) GetQuarantineId() string {
@@ -3994,14 +4082,23 @@ const file_lianzhen_v1_ecg_proto_rawDesc = "" +
 	"\vtroponin_at\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\n" +
 	"troponinAt\x125\n" +
 	"\bonset_at\x18\b \x01(\v2\x1a.google.protobuf.TimestampR\aonsetAt\x12:\n" +
-	"\vpci_door_at\x18\t \x01(\v2\x1a.google.protobuf.TimestampR\tpciDoorAt\"\x85\x01\n" +
+	"\vpci_door_at\x18\t \x01(\v2\x1a.google.protobuf.TimestampR\tpciDoorAt\"\xad\x01\n" +
 	"\x16ListConclusionsRequest\x12\x1d\n" +
-	"\x05query\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x18@R\x05query\x12#\n" +
+	"\x05query\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x18@R\x05query\x12&\n" +
+	"\n" +
+	"tracing_id\x18\x04 \x01(\tB\a\xbaH\x04r\x02\x18@R\ttracingId\x12#\n" +
 	"\blanguage\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18\bR\blanguage\x12'\n" +
 	"\tpage_size\x18\x03 \x01(\x05B\n" +
-	"\xbaH\a\x1a\x05\x18\xe8\a(\x00R\bpageSize\"W\n" +
+	"\xbaH\a\x1a\x05\x18\xe8\a(\x00R\bpageSize\"\x8f\x01\n" +
 	"\x17ListConclusionsResponse\x12<\n" +
-	"\vconclusions\x18\x01 \x03(\v2\x1a.lianzhen.v1.EcgConclusionR\vconclusions\"?\n" +
+	"\vconclusions\x18\x01 \x03(\v2\x1a.lianzhen.v1.EcgConclusionR\vconclusions\x126\n" +
+	"\ttemplates\x18\x02 \x03(\v2\x18.lianzhen.v1.EcgTemplateR\ttemplates\"h\n" +
+	"\vEcgTemplate\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x1d\n" +
+	"\n" +
+	"short_code\x18\x02 \x01(\tR\tshortCode\x12\x12\n" +
+	"\x04text\x18\x03 \x01(\tR\x04text\x12\x14\n" +
+	"\x05codes\x18\x04 \x03(\tR\x05codes\"?\n" +
 	"\x17GetCriticalRulesRequest\x12$\n" +
 	"\tcentre_id\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x18@R\bcentreId\"\x98\x02\n" +
 	"\rCriticalRules\x12\x1b\n" +
@@ -4100,7 +4197,7 @@ func file_lianzhen_v1_ecg_proto_rawDescGZIP() []byte {
 }
 
 var file_lianzhen_v1_ecg_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_lianzhen_v1_ecg_proto_msgTypes = make([]protoimpl.MessageInfo, 44)
+var file_lianzhen_v1_ecg_proto_msgTypes = make([]protoimpl.MessageInfo, 45)
 var file_lianzhen_v1_ecg_proto_goTypes = []any{
 	(TracingKind)(0),                        // 0: lianzhen.v1.TracingKind
 	(AnalysisState)(0),                      // 1: lianzhen.v1.AnalysisState
@@ -4138,38 +4235,39 @@ var file_lianzhen_v1_ecg_proto_goTypes = []any{
 	(*SetPathwayRequest)(nil),               // 33: lianzhen.v1.SetPathwayRequest
 	(*ListConclusionsRequest)(nil),          // 34: lianzhen.v1.ListConclusionsRequest
 	(*ListConclusionsResponse)(nil),         // 35: lianzhen.v1.ListConclusionsResponse
-	(*GetCriticalRulesRequest)(nil),         // 36: lianzhen.v1.GetCriticalRulesRequest
-	(*CriticalRules)(nil),                   // 37: lianzhen.v1.CriticalRules
-	(*RuleTrial)(nil),                       // 38: lianzhen.v1.RuleTrial
-	(*UpdateCriticalRulesRequest)(nil),      // 39: lianzhen.v1.UpdateCriticalRulesRequest
-	(*ListTracingQuarantineRequest)(nil),    // 40: lianzhen.v1.ListTracingQuarantineRequest
-	(*ListTracingQuarantineResponse)(nil),   // 41: lianzhen.v1.ListTracingQuarantineResponse
-	(*QuarantinedTracing)(nil),              // 42: lianzhen.v1.QuarantinedTracing
-	(*ResolveTracingQuarantineRequest)(nil), // 43: lianzhen.v1.ResolveTracingQuarantineRequest
-	nil,                                     // 44: lianzhen.v1.EcgFinding.EvidenceEntry
-	nil,                                     // 45: lianzhen.v1.AmbulatoryEvent.EvidenceEntry
-	(Priority)(0),                           // 46: lianzhen.v1.Priority
-	(Sex)(0),                                // 47: lianzhen.v1.Sex
-	(*timestamppb.Timestamp)(nil),           // 48: google.protobuf.Timestamp
-	(IdentityGrade)(0),                      // 49: lianzhen.v1.IdentityGrade
-	(*httpbody.HttpBody)(nil),               // 50: google.api.HttpBody
+	(*EcgTemplate)(nil),                     // 36: lianzhen.v1.EcgTemplate
+	(*GetCriticalRulesRequest)(nil),         // 37: lianzhen.v1.GetCriticalRulesRequest
+	(*CriticalRules)(nil),                   // 38: lianzhen.v1.CriticalRules
+	(*RuleTrial)(nil),                       // 39: lianzhen.v1.RuleTrial
+	(*UpdateCriticalRulesRequest)(nil),      // 40: lianzhen.v1.UpdateCriticalRulesRequest
+	(*ListTracingQuarantineRequest)(nil),    // 41: lianzhen.v1.ListTracingQuarantineRequest
+	(*ListTracingQuarantineResponse)(nil),   // 42: lianzhen.v1.ListTracingQuarantineResponse
+	(*QuarantinedTracing)(nil),              // 43: lianzhen.v1.QuarantinedTracing
+	(*ResolveTracingQuarantineRequest)(nil), // 44: lianzhen.v1.ResolveTracingQuarantineRequest
+	nil,                                     // 45: lianzhen.v1.EcgFinding.EvidenceEntry
+	nil,                                     // 46: lianzhen.v1.AmbulatoryEvent.EvidenceEntry
+	(Priority)(0),                           // 47: lianzhen.v1.Priority
+	(Sex)(0),                                // 48: lianzhen.v1.Sex
+	(*timestamppb.Timestamp)(nil),           // 49: google.protobuf.Timestamp
+	(IdentityGrade)(0),                      // 50: lianzhen.v1.IdentityGrade
+	(*httpbody.HttpBody)(nil),               // 51: google.api.HttpBody
 }
 var file_lianzhen_v1_ecg_proto_depIdxs = []int32{
 	3,  // 0: lianzhen.v1.UploadTracingRequest.begin:type_name -> lianzhen.v1.UploadTracingBegin
-	46, // 1: lianzhen.v1.UploadTracingBegin.priority:type_name -> lianzhen.v1.Priority
-	47, // 2: lianzhen.v1.UploadTracingBegin.patient_sex:type_name -> lianzhen.v1.Sex
-	48, // 3: lianzhen.v1.UploadTracingBegin.first_contact_at:type_name -> google.protobuf.Timestamp
+	47, // 1: lianzhen.v1.UploadTracingBegin.priority:type_name -> lianzhen.v1.Priority
+	48, // 2: lianzhen.v1.UploadTracingBegin.patient_sex:type_name -> lianzhen.v1.Sex
+	49, // 3: lianzhen.v1.UploadTracingBegin.first_contact_at:type_name -> google.protobuf.Timestamp
 	5,  // 4: lianzhen.v1.StoredTracing.warnings:type_name -> lianzhen.v1.TracingWarning
-	48, // 5: lianzhen.v1.SearchTracingsRequest.recorded_from:type_name -> google.protobuf.Timestamp
-	48, // 6: lianzhen.v1.SearchTracingsRequest.recorded_to:type_name -> google.protobuf.Timestamp
+	49, // 5: lianzhen.v1.SearchTracingsRequest.recorded_from:type_name -> google.protobuf.Timestamp
+	49, // 6: lianzhen.v1.SearchTracingsRequest.recorded_to:type_name -> google.protobuf.Timestamp
 	0,  // 7: lianzhen.v1.SearchTracingsRequest.kind:type_name -> lianzhen.v1.TracingKind
 	8,  // 8: lianzhen.v1.SearchTracingsResponse.tracings:type_name -> lianzhen.v1.Tracing
-	49, // 9: lianzhen.v1.Tracing.identity:type_name -> lianzhen.v1.IdentityGrade
-	47, // 10: lianzhen.v1.Tracing.patient_sex:type_name -> lianzhen.v1.Sex
+	50, // 9: lianzhen.v1.Tracing.identity:type_name -> lianzhen.v1.IdentityGrade
+	48, // 10: lianzhen.v1.Tracing.patient_sex:type_name -> lianzhen.v1.Sex
 	0,  // 11: lianzhen.v1.Tracing.kind:type_name -> lianzhen.v1.TracingKind
-	46, // 12: lianzhen.v1.Tracing.priority:type_name -> lianzhen.v1.Priority
-	48, // 13: lianzhen.v1.Tracing.recorded_at:type_name -> google.protobuf.Timestamp
-	48, // 14: lianzhen.v1.Tracing.received_at:type_name -> google.protobuf.Timestamp
+	47, // 12: lianzhen.v1.Tracing.priority:type_name -> lianzhen.v1.Priority
+	49, // 13: lianzhen.v1.Tracing.recorded_at:type_name -> google.protobuf.Timestamp
+	49, // 14: lianzhen.v1.Tracing.received_at:type_name -> google.protobuf.Timestamp
 	5,  // 15: lianzhen.v1.Tracing.warnings:type_name -> lianzhen.v1.TracingWarning
 	12, // 16: lianzhen.v1.Tracing.findings:type_name -> lianzhen.v1.EcgFinding
 	9,  // 17: lianzhen.v1.Tracing.measurements:type_name -> lianzhen.v1.EcgMeasurement
@@ -4177,73 +4275,74 @@ var file_lianzhen_v1_ecg_proto_depIdxs = []int32{
 	13, // 19: lianzhen.v1.Tracing.quality:type_name -> lianzhen.v1.LeadQuality
 	1,  // 20: lianzhen.v1.Tracing.analysis:type_name -> lianzhen.v1.AnalysisState
 	14, // 21: lianzhen.v1.Tracing.alarms:type_name -> lianzhen.v1.EcgAlarm
-	48, // 22: lianzhen.v1.Tracing.first_contact_at:type_name -> google.protobuf.Timestamp
+	49, // 22: lianzhen.v1.Tracing.first_contact_at:type_name -> google.protobuf.Timestamp
 	15, // 23: lianzhen.v1.Tracing.clocks:type_name -> lianzhen.v1.PathwayClock
 	14, // 24: lianzhen.v1.Tracing.buttons:type_name -> lianzhen.v1.EcgAlarm
 	10, // 25: lianzhen.v1.EcgMeasurement.source:type_name -> lianzhen.v1.EcgSource
 	10, // 26: lianzhen.v1.EcgStatement.source:type_name -> lianzhen.v1.EcgSource
-	44, // 27: lianzhen.v1.EcgFinding.evidence:type_name -> lianzhen.v1.EcgFinding.EvidenceEntry
-	48, // 28: lianzhen.v1.PathwayClock.started_at:type_name -> google.protobuf.Timestamp
-	48, // 29: lianzhen.v1.PathwayClock.ended_at:type_name -> google.protobuf.Timestamp
-	48, // 30: lianzhen.v1.TracingComparison.recorded_at:type_name -> google.protobuf.Timestamp
-	48, // 31: lianzhen.v1.TracingComparison.with_recorded_at:type_name -> google.protobuf.Timestamp
+	45, // 27: lianzhen.v1.EcgFinding.evidence:type_name -> lianzhen.v1.EcgFinding.EvidenceEntry
+	49, // 28: lianzhen.v1.PathwayClock.started_at:type_name -> google.protobuf.Timestamp
+	49, // 29: lianzhen.v1.PathwayClock.ended_at:type_name -> google.protobuf.Timestamp
+	49, // 30: lianzhen.v1.TracingComparison.recorded_at:type_name -> google.protobuf.Timestamp
+	49, // 31: lianzhen.v1.TracingComparison.with_recorded_at:type_name -> google.protobuf.Timestamp
 	24, // 32: lianzhen.v1.TracingComparison.differences:type_name -> lianzhen.v1.EcgDifference
 	25, // 33: lianzhen.v1.TracingComparison.overlays:type_name -> lianzhen.v1.EcgOverlay
 	28, // 34: lianzhen.v1.DraftConclusionsResponse.conclusions:type_name -> lianzhen.v1.EcgConclusion
 	31, // 35: lianzhen.v1.AmbulatorySummary.total:type_name -> lianzhen.v1.AmbulatoryHour
 	31, // 36: lianzhen.v1.AmbulatorySummary.hours:type_name -> lianzhen.v1.AmbulatoryHour
 	32, // 37: lianzhen.v1.AmbulatorySummary.events:type_name -> lianzhen.v1.AmbulatoryEvent
-	45, // 38: lianzhen.v1.AmbulatoryEvent.evidence:type_name -> lianzhen.v1.AmbulatoryEvent.EvidenceEntry
-	48, // 39: lianzhen.v1.SetPathwayRequest.first_contact_at:type_name -> google.protobuf.Timestamp
-	48, // 40: lianzhen.v1.SetPathwayRequest.door_in_at:type_name -> google.protobuf.Timestamp
-	48, // 41: lianzhen.v1.SetPathwayRequest.door_out_at:type_name -> google.protobuf.Timestamp
-	48, // 42: lianzhen.v1.SetPathwayRequest.needle_at:type_name -> google.protobuf.Timestamp
-	48, // 43: lianzhen.v1.SetPathwayRequest.wire_at:type_name -> google.protobuf.Timestamp
-	48, // 44: lianzhen.v1.SetPathwayRequest.troponin_at:type_name -> google.protobuf.Timestamp
-	48, // 45: lianzhen.v1.SetPathwayRequest.onset_at:type_name -> google.protobuf.Timestamp
-	48, // 46: lianzhen.v1.SetPathwayRequest.pci_door_at:type_name -> google.protobuf.Timestamp
+	46, // 38: lianzhen.v1.AmbulatoryEvent.evidence:type_name -> lianzhen.v1.AmbulatoryEvent.EvidenceEntry
+	49, // 39: lianzhen.v1.SetPathwayRequest.first_contact_at:type_name -> google.protobuf.Timestamp
+	49, // 40: lianzhen.v1.SetPathwayRequest.door_in_at:type_name -> google.protobuf.Timestamp
+	49, // 41: lianzhen.v1.SetPathwayRequest.door_out_at:type_name -> google.protobuf.Timestamp
+	49, // 42: lianzhen.v1.SetPathwayRequest.needle_at:type_name -> google.protobuf.Timestamp
+	49, // 43: lianzhen.v1.SetPathwayRequest.wire_at:type_name -> google.protobuf.Timestamp
+	49, // 44: lianzhen.v1.SetPathwayRequest.troponin_at:type_name -> google.protobuf.Timestamp
+	49, // 45: lianzhen.v1.SetPathwayRequest.onset_at:type_name -> google.protobuf.Timestamp
+	49, // 46: lianzhen.v1.SetPathwayRequest.pci_door_at:type_name -> google.protobuf.Timestamp
 	28, // 47: lianzhen.v1.ListConclusionsResponse.conclusions:type_name -> lianzhen.v1.EcgConclusion
-	48, // 48: lianzhen.v1.CriticalRules.recorded_at:type_name -> google.protobuf.Timestamp
-	38, // 49: lianzhen.v1.CriticalRules.trials:type_name -> lianzhen.v1.RuleTrial
-	42, // 50: lianzhen.v1.ListTracingQuarantineResponse.files:type_name -> lianzhen.v1.QuarantinedTracing
-	48, // 51: lianzhen.v1.QuarantinedTracing.received_at:type_name -> google.protobuf.Timestamp
-	2,  // 52: lianzhen.v1.EcgService.UploadTracing:input_type -> lianzhen.v1.UploadTracingRequest
-	6,  // 53: lianzhen.v1.EcgService.SearchTracings:input_type -> lianzhen.v1.SearchTracingsRequest
-	16, // 54: lianzhen.v1.EcgService.GetTracing:input_type -> lianzhen.v1.GetTracingRequest
-	17, // 55: lianzhen.v1.EcgService.FetchTracing:input_type -> lianzhen.v1.FetchTracingRequest
-	19, // 56: lianzhen.v1.EcgService.GetSamples:input_type -> lianzhen.v1.GetSamplesRequest
-	20, // 57: lianzhen.v1.EcgService.RenderTracing:input_type -> lianzhen.v1.RenderTracingRequest
-	21, // 58: lianzhen.v1.EcgService.ExportTracing:input_type -> lianzhen.v1.ExportTracingRequest
-	22, // 59: lianzhen.v1.EcgService.CompareTracings:input_type -> lianzhen.v1.CompareTracingsRequest
-	26, // 60: lianzhen.v1.EcgService.DraftConclusions:input_type -> lianzhen.v1.DraftConclusionsRequest
-	29, // 61: lianzhen.v1.EcgService.GetAmbulatorySummary:input_type -> lianzhen.v1.GetAmbulatorySummaryRequest
-	33, // 62: lianzhen.v1.EcgService.SetPathway:input_type -> lianzhen.v1.SetPathwayRequest
-	34, // 63: lianzhen.v1.EcgService.ListConclusions:input_type -> lianzhen.v1.ListConclusionsRequest
-	36, // 64: lianzhen.v1.EcgService.GetCriticalRules:input_type -> lianzhen.v1.GetCriticalRulesRequest
-	39, // 65: lianzhen.v1.EcgService.UpdateCriticalRules:input_type -> lianzhen.v1.UpdateCriticalRulesRequest
-	40, // 66: lianzhen.v1.EcgService.ListTracingQuarantine:input_type -> lianzhen.v1.ListTracingQuarantineRequest
-	43, // 67: lianzhen.v1.EcgService.ResolveTracingQuarantine:input_type -> lianzhen.v1.ResolveTracingQuarantineRequest
-	4,  // 68: lianzhen.v1.EcgService.UploadTracing:output_type -> lianzhen.v1.StoredTracing
-	7,  // 69: lianzhen.v1.EcgService.SearchTracings:output_type -> lianzhen.v1.SearchTracingsResponse
-	8,  // 70: lianzhen.v1.EcgService.GetTracing:output_type -> lianzhen.v1.Tracing
-	18, // 71: lianzhen.v1.EcgService.FetchTracing:output_type -> lianzhen.v1.TracingChunk
-	50, // 72: lianzhen.v1.EcgService.GetSamples:output_type -> google.api.HttpBody
-	50, // 73: lianzhen.v1.EcgService.RenderTracing:output_type -> google.api.HttpBody
-	50, // 74: lianzhen.v1.EcgService.ExportTracing:output_type -> google.api.HttpBody
-	23, // 75: lianzhen.v1.EcgService.CompareTracings:output_type -> lianzhen.v1.TracingComparison
-	27, // 76: lianzhen.v1.EcgService.DraftConclusions:output_type -> lianzhen.v1.DraftConclusionsResponse
-	30, // 77: lianzhen.v1.EcgService.GetAmbulatorySummary:output_type -> lianzhen.v1.AmbulatorySummary
-	8,  // 78: lianzhen.v1.EcgService.SetPathway:output_type -> lianzhen.v1.Tracing
-	35, // 79: lianzhen.v1.EcgService.ListConclusions:output_type -> lianzhen.v1.ListConclusionsResponse
-	37, // 80: lianzhen.v1.EcgService.GetCriticalRules:output_type -> lianzhen.v1.CriticalRules
-	37, // 81: lianzhen.v1.EcgService.UpdateCriticalRules:output_type -> lianzhen.v1.CriticalRules
-	41, // 82: lianzhen.v1.EcgService.ListTracingQuarantine:output_type -> lianzhen.v1.ListTracingQuarantineResponse
-	42, // 83: lianzhen.v1.EcgService.ResolveTracingQuarantine:output_type -> lianzhen.v1.QuarantinedTracing
-	68, // [68:84] is the sub-list for method output_type
-	52, // [52:68] is the sub-list for method input_type
-	52, // [52:52] is the sub-list for extension type_name
-	52, // [52:52] is the sub-list for extension extendee
-	0,  // [0:52] is the sub-list for field type_name
+	36, // 48: lianzhen.v1.ListConclusionsResponse.templates:type_name -> lianzhen.v1.EcgTemplate
+	49, // 49: lianzhen.v1.CriticalRules.recorded_at:type_name -> google.protobuf.Timestamp
+	39, // 50: lianzhen.v1.CriticalRules.trials:type_name -> lianzhen.v1.RuleTrial
+	43, // 51: lianzhen.v1.ListTracingQuarantineResponse.files:type_name -> lianzhen.v1.QuarantinedTracing
+	49, // 52: lianzhen.v1.QuarantinedTracing.received_at:type_name -> google.protobuf.Timestamp
+	2,  // 53: lianzhen.v1.EcgService.UploadTracing:input_type -> lianzhen.v1.UploadTracingRequest
+	6,  // 54: lianzhen.v1.EcgService.SearchTracings:input_type -> lianzhen.v1.SearchTracingsRequest
+	16, // 55: lianzhen.v1.EcgService.GetTracing:input_type -> lianzhen.v1.GetTracingRequest
+	17, // 56: lianzhen.v1.EcgService.FetchTracing:input_type -> lianzhen.v1.FetchTracingRequest
+	19, // 57: lianzhen.v1.EcgService.GetSamples:input_type -> lianzhen.v1.GetSamplesRequest
+	20, // 58: lianzhen.v1.EcgService.RenderTracing:input_type -> lianzhen.v1.RenderTracingRequest
+	21, // 59: lianzhen.v1.EcgService.ExportTracing:input_type -> lianzhen.v1.ExportTracingRequest
+	22, // 60: lianzhen.v1.EcgService.CompareTracings:input_type -> lianzhen.v1.CompareTracingsRequest
+	26, // 61: lianzhen.v1.EcgService.DraftConclusions:input_type -> lianzhen.v1.DraftConclusionsRequest
+	29, // 62: lianzhen.v1.EcgService.GetAmbulatorySummary:input_type -> lianzhen.v1.GetAmbulatorySummaryRequest
+	33, // 63: lianzhen.v1.EcgService.SetPathway:input_type -> lianzhen.v1.SetPathwayRequest
+	34, // 64: lianzhen.v1.EcgService.ListConclusions:input_type -> lianzhen.v1.ListConclusionsRequest
+	37, // 65: lianzhen.v1.EcgService.GetCriticalRules:input_type -> lianzhen.v1.GetCriticalRulesRequest
+	40, // 66: lianzhen.v1.EcgService.UpdateCriticalRules:input_type -> lianzhen.v1.UpdateCriticalRulesRequest
+	41, // 67: lianzhen.v1.EcgService.ListTracingQuarantine:input_type -> lianzhen.v1.ListTracingQuarantineRequest
+	44, // 68: lianzhen.v1.EcgService.ResolveTracingQuarantine:input_type -> lianzhen.v1.ResolveTracingQuarantineRequest
+	4,  // 69: lianzhen.v1.EcgService.UploadTracing:output_type -> lianzhen.v1.StoredTracing
+	7,  // 70: lianzhen.v1.EcgService.SearchTracings:output_type -> lianzhen.v1.SearchTracingsResponse
+	8,  // 71: lianzhen.v1.EcgService.GetTracing:output_type -> lianzhen.v1.Tracing
+	18, // 72: lianzhen.v1.EcgService.FetchTracing:output_type -> lianzhen.v1.TracingChunk
+	51, // 73: lianzhen.v1.EcgService.GetSamples:output_type -> google.api.HttpBody
+	51, // 74: lianzhen.v1.EcgService.RenderTracing:output_type -> google.api.HttpBody
+	51, // 75: lianzhen.v1.EcgService.ExportTracing:output_type -> google.api.HttpBody
+	23, // 76: lianzhen.v1.EcgService.CompareTracings:output_type -> lianzhen.v1.TracingComparison
+	27, // 77: lianzhen.v1.EcgService.DraftConclusions:output_type -> lianzhen.v1.DraftConclusionsResponse
+	30, // 78: lianzhen.v1.EcgService.GetAmbulatorySummary:output_type -> lianzhen.v1.AmbulatorySummary
+	8,  // 79: lianzhen.v1.EcgService.SetPathway:output_type -> lianzhen.v1.Tracing
+	35, // 80: lianzhen.v1.EcgService.ListConclusions:output_type -> lianzhen.v1.ListConclusionsResponse
+	38, // 81: lianzhen.v1.EcgService.GetCriticalRules:output_type -> lianzhen.v1.CriticalRules
+	38, // 82: lianzhen.v1.EcgService.UpdateCriticalRules:output_type -> lianzhen.v1.CriticalRules
+	42, // 83: lianzhen.v1.EcgService.ListTracingQuarantine:output_type -> lianzhen.v1.ListTracingQuarantineResponse
+	43, // 84: lianzhen.v1.EcgService.ResolveTracingQuarantine:output_type -> lianzhen.v1.QuarantinedTracing
+	69, // [69:85] is the sub-list for method output_type
+	53, // [53:69] is the sub-list for method input_type
+	53, // [53:53] is the sub-list for extension type_name
+	53, // [53:53] is the sub-list for extension extendee
+	0,  // [0:53] is the sub-list for field type_name
 }
 
 func init() { file_lianzhen_v1_ecg_proto_init() }
@@ -4262,7 +4361,7 @@ func file_lianzhen_v1_ecg_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_lianzhen_v1_ecg_proto_rawDesc), len(file_lianzhen_v1_ecg_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   44,
+			NumMessages:   45,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
