@@ -40,10 +40,10 @@ func (c *Centre) factsOf(rec *tracing.Recording, issuer record.InstitutionID, sa
 	t, g := rec.Head, rec.Head.Rhythm()
 	f := facts{
 		who: demographics(t.Patient, issuer, said), pacemaker: t.Patient.Pacemaker,
-		format: string(t.Format), version: clip(t.Version, 32),
-		device:    clip(strings.TrimSpace(t.Device.Manufacturer+" "+t.Device.Model), 64),
-		accession: clip(cmp.Or(said.Accession, t.Order), 64), priority: said.Priority,
-		clinicalInfo:   clip(cmp.Or(said.ClinicalInfo, t.Indication), 2000),
+		format: string(t.Format), version: record.Clip(t.Version, 32),
+		device:    record.Clip(strings.TrimSpace(t.Device.Manufacturer+" "+t.Device.Model), 64),
+		accession: record.Clip(cmp.Or(said.Accession, t.Order), 64), priority: said.Priority,
+		clinicalInfo:   record.Clip(cmp.Or(said.ClinicalInfo, t.Indication), 2000),
 		firstContactAt: said.FirstContactAt,
 		duration:       g.Rate.Duration(rec.Count), rate: g.Rate, warnings: t.Warnings,
 	}
@@ -115,9 +115,9 @@ func age(p tracing.Patient, birth record.Date, at time.Time) int {
 
 // demographics is what file and sender say of the patient. A number that is a valid national identity number is one.
 func demographics(p tracing.Patient, issuer record.InstitutionID, said Said) record.Demographics {
-	name := spaced(clip(p.Name, 128))
+	name := spaced(record.Clip(p.Name, 128))
 	who := record.Demographics{
-		Issuer: issuer, LocalID: record.Personal(clip(p.ID, 64)), Name: record.Personal(name), Sex: sexOf(p.Sex),
+		Issuer: issuer, LocalID: record.Personal(record.Clip(p.ID, 64)), Name: record.Personal(name), Sex: record.ParseSex(p.Sex),
 	}
 	if ascii(name) {
 		who.Latin = who.Name
@@ -136,32 +136,10 @@ func demographics(p tracing.Patient, issuer record.InstitutionID, said Said) rec
 	return who
 }
 
-func sexOf(s string) record.Sex {
-	switch x := record.Sex(strings.ToUpper(s)); x {
-	case record.Male, record.Female, record.OtherSex:
-		return x
-	}
-	return record.SexUnknown
-}
-
 func spaced(s string) string {
 	return strings.Join(strings.FieldsFunc(s, func(r rune) bool { return r == '^' || r == ' ' }), " ")
 }
 
 func ascii(s string) bool {
 	return !strings.ContainsFunc(s, func(r rune) bool { return r > unicode.MaxASCII })
-}
-
-// clip bounds a text to n runes and takes out control characters, NUL above all: PostgreSQL has no place for it.
-func clip(s string, n int) string {
-	s = strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f || r == unicode.ReplacementChar {
-			return -1
-		}
-		return r
-	}, s)
-	if r := []rune(s); len(r) > n {
-		s = string(r[:n])
-	}
-	return strings.TrimSpace(s)
 }

@@ -270,7 +270,7 @@ func warningsText(all []tracing.Warning) string {
 		return "[]"
 	}
 	for i := range all {
-		all[i].Detail = clip(all[i].Detail, 200)
+		all[i].Detail = record.Clip(all[i].Detail, 200)
 	}
 	b, err := json.Marshal(all)
 	if err != nil {

@@ -12,7 +12,6 @@ import (
 
 	"google.golang.org/genproto/googleapis/api/httpbody"
 	"google.golang.org/grpc/metadata"
-	"google.golang.org/protobuf/types/known/structpb"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/lianzhen/lianzhen/codec/tracing"
@@ -68,18 +67,6 @@ func (s *ecgServer) UploadTracing(stream pb.EcgService_UploadTracingServer) erro
 		return err
 	}
 	return stream.SendAndClose(storedTracingToPB(stored))
-}
-
-// placeOf tells where in a file it went wrong and where its bytes are kept.
-func placeOf(why *ecg.Refusal) *structpb.Struct {
-	place := &structpb.Struct{Fields: map[string]*structpb.Value{"reason": structpb.NewStringValue(record.Public(why))}}
-	if why.Offset >= 0 {
-		place.Fields["offset"] = structpb.NewNumberValue(float64(why.Offset))
-	}
-	if why.Quarantine != "" {
-		place.Fields["quarantineId"] = structpb.NewStringValue(string(why.Quarantine))
-	}
-	return place
 }
 
 // tracingStream reads the bytes behind the first message.

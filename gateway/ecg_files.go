@@ -9,9 +9,7 @@ import (
 	"mime"
 	"mime/multipart"
 	"net/http"
-	"strconv"
 	"strings"
-	"time"
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
@@ -113,24 +111,13 @@ func (s *Server) getTracingFile(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	f := &instanceFile{size: t.Size, open: func(at int64) (io.ReadCloser, error) {
-		_, body, err := s.ECG.File(ctx, scopeOf(ctx), t.ID, at)
-		return body, err
-	}}
-	defer func() { _ = f.Close() }()
-	if from := rangeStart(r.Header.Get("Range")); from < t.Size { // a missing file is an error, not half an answer
-		if err := f.openAt(max(from, 0)); err != nil {
-			return err
-		}
-	}
-	h := w.Header()
-	h.Set("Content-Type", "application/octet-stream")
-	h.Set("ETag", `"`+t.SHA256+`"`)
-	h.Set("Cache-Control", "private, no-cache")
-	h.Set("Content-Disposition", `attachment; filename="`+id+`.ecg"`)
-	http.ServeContent(w, r, "", time.Time{}, f)
-	s.metrics.bytes.WithLabelValues("http", "out").Add(float64(f.sent))
-	return f.err
+	return s.serveFile(w, r, served{
+		name: id + ".ecg", media: "application/octet-stream", size: t.Size, sha256: t.SHA256,
+		open: func(at int64) (io.ReadCloser, error) {
+			_, body, err := s.ECG.File(ctx, scopeOf(ctx), t.ID, at)
+			return body, err
+		},
+	})
 }
 
 // getTracingQuarantine gives the bytes of a refused file to a person who has to look at it, as nothing that a browser opens.
@@ -143,15 +130,7 @@ func (s *Server) getTracingQuarantine(w http.ResponseWriter, r *http.Request) er
 	if err != nil {
 		return err
 	}
-	defer func() { _ = body.Close() }()
-	h := w.Header()
-	h.Set("Content-Type", "application/octet-stream")
-	h.Set("Content-Length", strconv.FormatInt(q.Size, 10))
-	h.Set("Cache-Control", "private, no-cache")
-	h.Set("Content-Disposition", `attachment; filename="`+id+`.bin"`)
-	n, err := io.Copy(w, body)
-	s.metrics.bytes.WithLabelValues("http", "out").Add(float64(n))
-	return err
+	return s.serveRefused(w, id, q.Size, body)
 }
 
 // WaveformModalities are those of studies that the ECG centre reads, for imaging.Options.ReadElsewhere.

@@ -13,8 +13,10 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/protoadapt"
+	"google.golang.org/protobuf/types/known/structpb"
 
 	"github.com/lianzhen/lianzhen/ecg"
+	"github.com/lianzhen/lianzhen/imaging"
 	"github.com/lianzhen/lianzhen/record"
 )
 
@@ -104,9 +106,8 @@ func outward(err error, id string) *status.Status {
 	default:
 		code, text = ofTransport(err, text)
 	}
-	var unread *ecg.Refusal
-	if errors.As(err, &unread) {
-		details = append(details, placeOf(unread))
+	if place := placeOf(err); place != nil {
+		details = append(details, place)
 	}
 	st, detailErr := status.New(code, text).WithDetails(details...)
 	if detailErr != nil {
@@ -151,4 +152,28 @@ func (c *call) note(ctx context.Context, code codes.Code, err error) {
 	c.log.LogAttrs(ctx, level, "refused", slog.String("error_id", c.id), slog.String("method", c.method),
 		slog.String("code", code.String()), slog.String("actor", c.caller.Actor.ID),
 		slog.String("institution", string(c.caller.Actor.Institution)), slog.String("error", text))
+}
+
+// placeOf tells where in a refused object or file it went wrong and where its bytes are kept; nil for any other error.
+func placeOf(err error) *structpb.Struct {
+	var object *imaging.Refusal
+	var file *ecg.Refusal
+	var offset int64
+	var quarantine string
+	switch {
+	case errors.As(err, &object):
+		offset, quarantine = object.Offset, string(object.Quarantine)
+	case errors.As(err, &file):
+		offset, quarantine = file.Offset, string(file.Quarantine)
+	default:
+		return nil
+	}
+	place := &structpb.Struct{Fields: map[string]*structpb.Value{"reason": structpb.NewStringValue(record.Public(err))}}
+	if offset >= 0 {
+		place.Fields["offset"] = structpb.NewNumberValue(float64(offset))
+	}
+	if quarantine != "" {
+		place.Fields["quarantineId"] = structpb.NewStringValue(quarantine)
+	}
+	return place
 }

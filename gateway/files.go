@@ -15,7 +15,6 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/encoding/protojson"
-	"google.golang.org/protobuf/types/known/structpb"
 
 	"github.com/lianzhen/lianzhen/imaging"
 	"github.com/lianzhen/lianzhen/record"
@@ -34,13 +33,10 @@ func (s *Server) putInstance(w http.ResponseWriter, r *http.Request) error {
 	stored, err := s.Imaging.Accept(r.Context(), scopeOf(r.Context()), imaging.Source{Reader: body, Size: r.ContentLength})
 	s.metrics.received("http", float64(body.n), err)
 	var large *http.MaxBytesError
-	var why *imaging.Refusal
 	switch {
 	case errors.As(err, &large):
 		writeStatus(w, http.StatusRequestEntityTooLarge, status.New(codes.InvalidArgument, "object: too large"))
 		return nil
-	case errors.As(err, &why):
-		return s.refused(w, r, why)
 	case err != nil:
 		return err
 	}
@@ -55,25 +51,6 @@ func (s *Server) putInstance(w http.ResponseWriter, r *http.Request) error {
 	}
 	_, err = w.Write(text)
 	return err
-}
-
-// refused adds to the status where in the object it went wrong and where its bytes are kept.
-func (s *Server) refused(w http.ResponseWriter, r *http.Request, why *imaging.Refusal) error {
-	c := callOf(r.Context())
-	st := outward(why, c.id)
-	c.note(r.Context(), st.Code(), why)
-	place := &structpb.Struct{Fields: map[string]*structpb.Value{"reason": structpb.NewStringValue(st.Message())}}
-	if why.Offset >= 0 {
-		place.Fields["offset"] = structpb.NewNumberValue(float64(why.Offset))
-	}
-	if why.Quarantine != "" {
-		place.Fields["quarantineId"] = structpb.NewStringValue(string(why.Quarantine))
-	}
-	if with, err := st.WithDetails(place); err == nil {
-		st = with
-	}
-	writeStatus(w, httpStatus(st.Code()), st)
-	return nil
 }
 
 // counted gives up on a sender from whom nothing comes for long.
@@ -106,26 +83,41 @@ func (s *Server) getInstanceFile(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	ctx := r.Context()
-	from := rangeStart(r.Header.Get("Range"))
 	inst, err := s.Imaging.Instance(ctx, scopeOf(ctx), imaging.InstanceID(id))
 	if err != nil {
 		return err
 	}
-	f := &instanceFile{size: inst.Size, open: func(at int64) (io.ReadCloser, error) {
-		_, body, err := s.Imaging.Fetch(ctx, scopeOf(ctx), inst.ID, at, -1)
-		return body, err
-	}}
+	return s.serveFile(w, r, served{
+		name: id + ".dcm", media: "application/dicom", size: inst.Size, sha256: inst.SHA256,
+		open: func(at int64) (io.ReadCloser, error) {
+			_, body, err := s.Imaging.Fetch(ctx, scopeOf(ctx), inst.ID, at, -1)
+			return body, err
+		},
+	})
+}
+
+// served is a kept file on its way out.
+type served struct {
+	name, media string
+	size        int64
+	sha256      string
+	open        func(at int64) (io.ReadCloser, error)
+}
+
+// serveFile gives the bytes of a kept file, or ranges of them. The first is fetched before the status is sent, so that a missing file is an error.
+func (s *Server) serveFile(w http.ResponseWriter, r *http.Request, of served) error {
+	f := &instanceFile{size: of.size, open: of.open}
 	defer func() { _ = f.Close() }()
-	if from < inst.Size { // the first byte is fetched before the status is sent, so that a missing object is an error
+	if from := rangeStart(r.Header.Get("Range")); from < of.size {
 		if err := f.openAt(max(from, 0)); err != nil {
 			return err
 		}
 	}
 	h := w.Header()
-	h.Set("Content-Type", "application/dicom")
-	h.Set("ETag", `"`+inst.SHA256+`"`)
+	h.Set("Content-Type", of.media)
+	h.Set("ETag", `"`+of.sha256+`"`)
 	h.Set("Cache-Control", "private, no-cache")
-	h.Set("Content-Disposition", `attachment; filename="`+id+`.dcm"`)
+	h.Set("Content-Disposition", `attachment; filename="`+of.name+`"`)
 	http.ServeContent(w, r, "", time.Time{}, f)
 	s.metrics.bytes.WithLabelValues("http", "out").Add(float64(f.sent))
 	return f.err
@@ -141,10 +133,15 @@ func (s *Server) getQuarantineFile(w http.ResponseWriter, r *http.Request) error
 	if err != nil {
 		return err
 	}
+	return s.serveRefused(w, id, q.Size, body)
+}
+
+// serveRefused gives bytes that may be anything: as nothing that a browser opens.
+func (s *Server) serveRefused(w http.ResponseWriter, id string, size int64, body io.ReadCloser) error {
 	defer func() { _ = body.Close() }()
 	h := w.Header()
 	h.Set("Content-Type", "application/octet-stream")
-	h.Set("Content-Length", strconv.FormatInt(q.Size, 10))
+	h.Set("Content-Length", strconv.FormatInt(size, 10))
 	h.Set("Cache-Control", "private, no-cache")
 	h.Set("Content-Disposition", `attachment; filename="`+id+`.bin"`)
 	n, err := io.Copy(w, body)

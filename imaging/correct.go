@@ -168,8 +168,8 @@ func (d *correctionDocument) replace(tags []dicom.Tag, by *dicom.DataSet) {
 }
 
 func assign(doc *correctionDocument, to Assignment) error {
-	number := clip(to.LocalNumber.Reveal(), 64)
-	name := clip(to.Name.Reveal(), 256)
+	number := record.Clip(to.LocalNumber.Reveal(), 64)
+	name := record.Clip(to.Name.Reveal(), 256)
 	if number == "" || name == "" {
 		return record.Errorf(record.Invalid, "assign: want a patient number and a name")
 	}
@@ -181,7 +181,7 @@ func assign(doc *correctionDocument, to Assignment) error {
 	tags := slices.Clone(wrongPatient)
 	if to.Accession != nil {
 		tags = append(tags, dicom.AccessionNumber, issuerOfAccession)
-		by.SetText(dicom.AccessionNumber, clip(*to.Accession, 16))
+		by.SetText(dicom.AccessionNumber, record.Clip(*to.Accession, 16))
 	}
 	doc.Kind, doc.TargetUID = Assign, doc.StudyUID
 	if !slices.Contains(doc.Numbers, number) {
@@ -258,7 +258,7 @@ func (c *Centre) split(ctx context.Context, s record.Scope, doc *correctionDocum
 	tags := []dicom.Tag{dicom.StudyInstanceUID}
 	if q.Accession != nil {
 		tags = append(tags, dicom.AccessionNumber, issuerOfAccession)
-		by.SetText(dicom.AccessionNumber, clip(*q.Accession, 16))
+		by.SetText(dicom.AccessionNumber, record.Clip(*q.Accession, 16))
 	}
 	doc.replace(tags, by)
 	return nil

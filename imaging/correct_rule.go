@@ -121,7 +121,7 @@ func follow(rules []*rule, w whereabouts) (whereabouts, error) {
 		w.study = cmp.Or(r.TargetUID, w.study)
 		w.series = r.seriesOf(w.series)
 		if slices.Contains(r.replaces, dicom.PatientID) {
-			w.number = clip(r.attributes.Str(dicom.PatientID), 64)
+			w.number = record.Clip(r.attributes.Str(dicom.PatientID), 64)
 		}
 	}
 	return w, nil
@@ -185,7 +185,7 @@ func (r *rule) note(d, was *dicom.DataSet) {
 	it.SetItems(modifiedAttributes, was)
 	it.SetText(modificationDateTime, r.At.UTC().Format(dicomDateTime))
 	it.SetText(modifyingSystem, modifyingSystemOfOurs)
-	it.SetText(sourceOfPrevious, clip(d.Str(dicom.InstitutionName), 64))
+	it.SetText(sourceOfPrevious, record.Clip(d.Str(dicom.InstitutionName), 64))
 	why := coerce
 	if r.Kind == Assign {
 		why = reasonCorrect

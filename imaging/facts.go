@@ -37,12 +37,12 @@ func (c *Centre) factsOf(o *dicom.Object, issuer record.InstitutionID, now time.
 	f := facts{
 		study: h.StudyUID, series: h.SeriesUID, sop: h.SOPInstanceUID, sopClass: h.SOPClassUID,
 		syntax:            o.TransferSyntax,
-		accession:         clip(h.Str(dicom.AccessionNumber), 64),
-		description:       clip(h.Str(dicom.StudyDescription), 128),
-		referring:         record.Personal(clip(display(h.Person(dicom.ReferringPhysicianName)), 128)),
-		modality:          clip(strings.ToUpper(h.Str(dicom.Modality)), 16),
-		bodyPart:          clip(strings.ToUpper(h.Str(dicom.BodyPartExamined)), 64),
-		seriesDescription: clip(h.Str(dicom.SeriesDescription), 128),
+		accession:         record.Clip(h.Str(dicom.AccessionNumber), 64),
+		description:       record.Clip(h.Str(dicom.StudyDescription), 128),
+		referring:         record.Personal(record.Clip(display(h.Person(dicom.ReferringPhysicianName)), 128)),
+		modality:          record.Clip(strings.ToUpper(h.Str(dicom.Modality)), 16),
+		bodyPart:          record.Clip(strings.ToUpper(h.Str(dicom.BodyPartExamined)), 64),
+		seriesDescription: record.Clip(h.Str(dicom.SeriesDescription), 128),
 		warnings:          h.Warnings,
 	}
 	f.seriesNumber, _ = h.Int(dicom.SeriesNumber)
@@ -53,7 +53,7 @@ func (c *Centre) factsOf(o *dicom.Object, issuer record.InstitutionID, now time.
 		f.frames = o.Pixels.NumFrames
 	}
 	if codes := h.Items(dicom.ProcedureCodeSequence); len(codes) > 0 {
-		f.procedure = clip(codes[0].Str(dicom.CodeValue), 64)
+		f.procedure = record.Clip(codes[0].Str(dicom.CodeValue), 64)
 	}
 	if d, ok := h.Date(dicom.StudyDate); ok {
 		f.studyDate = d.Format(time.DateOnly)
@@ -99,10 +99,10 @@ func demographics(h *dicom.Header, issuer record.InstitutionID) record.Demograph
 	n := h.Person(dicom.PatientName)
 	who := record.Demographics{
 		Issuer:  issuer,
-		LocalID: record.Personal(clip(h.Str(dicom.PatientID), 64)),
-		Name:    record.Personal(clip(display(n), 128)),
-		Latin:   record.Personal(clip(spaced(n.Alphabetic), 128)),
-		Sex:     sexOf(h.Str(dicom.PatientSex)),
+		LocalID: record.Personal(record.Clip(h.Str(dicom.PatientID), 64)),
+		Name:    record.Personal(record.Clip(display(n), 128)),
+		Latin:   record.Personal(record.Clip(spaced(n.Alphabetic), 128)),
+		Sex:     record.ParseSex(h.Str(dicom.PatientSex)),
 	}
 	if d, ok := h.Date(dicom.PatientBirthDate); ok {
 		who.BirthDate = record.Date{Year: d.Year(), Month: d.Month(), Day: d.Day()}
@@ -124,14 +124,6 @@ func otherNumbers(h *dicom.Header) []string {
 	return all
 }
 
-func sexOf(s string) record.Sex {
-	switch x := record.Sex(strings.ToUpper(s)); x {
-	case record.Male, record.Female, record.OtherSex:
-		return x
-	}
-	return record.SexUnknown
-}
-
 // display is the name that people of the place read.
 func display(n dicom.PersonName) string {
 	if n.Ideographic != "" {
@@ -142,20 +134,6 @@ func display(n dicom.PersonName) string {
 
 func spaced(s string) string {
 	return strings.Join(strings.FieldsFunc(s, func(r rune) bool { return r == '^' || r == ' ' }), " ")
-}
-
-// clip bounds a text to n runes and takes out control characters, NUL above all: PostgreSQL has no place for it.
-func clip(s string, n int) string {
-	s = strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f || r == '\uFFFD' {
-			return -1
-		}
-		return r
-	}, s)
-	if r := []rune(s); len(r) > n {
-		s = string(r[:n])
-	}
-	return strings.TrimSpace(s)
 }
 
 // title is what a worklist shows: no personal data.

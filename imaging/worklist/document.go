@@ -67,20 +67,20 @@ func demand(absent, empty []dicom.Tag) error {
 	return nil
 }
 
+// longest text of a name or a number.
+const longest = 64
+
 // whoIs reads the patient of a data set. Nobody is told where there is neither name nor number.
 func whoIs(d *dicom.DataSet, issuer record.InstitutionID) (who record.Demographics, told bool) {
 	n := d.Person(dicom.PatientName)
 	who = record.Demographics{
-		Issuer: issuer, LocalID: record.Personal(clip(d.Str(dicom.PatientID))), Latin: record.Personal(clip(blanks(n.Alphabetic))),
+		Issuer: issuer, LocalID: record.Personal(record.Clip(d.Str(dicom.PatientID), longest)), Latin: record.Personal(record.Clip(blanks(n.Alphabetic), longest)),
 	}
 	who.Name = who.Latin
 	if n.Ideographic != "" {
-		who.Name = record.Personal(clip(strings.ReplaceAll(n.Ideographic, "^", "")))
+		who.Name = record.Personal(record.Clip(strings.ReplaceAll(n.Ideographic, "^", ""), longest))
 	}
-	switch x := record.Sex(d.Str(dicom.PatientSex)); x {
-	case record.Male, record.Female, record.OtherSex:
-		who.Sex = x
-	}
+	who.Sex = record.ParseSex(d.Str(dicom.PatientSex))
 	if t, ok := d.Date(dicom.PatientBirthDate); ok {
 		who.BirthDate = record.Date{Year: t.Year(), Month: t.Month(), Day: t.Day()}
 	}
@@ -92,18 +92,4 @@ func whoIs(d *dicom.DataSet, issuer record.InstitutionID) (who record.Demographi
 
 func blanks(s string) string {
 	return strings.Join(strings.FieldsFunc(s, func(r rune) bool { return r == '^' || r == ' ' }), " ")
-}
-
-// clip bounds a text and takes out control characters.
-func clip(s string) string {
-	s = strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f || r == '\uFFFD' {
-			return -1
-		}
-		return r
-	}, s)
-	if r := []rune(s); len(r) > 64 {
-		s = string(r[:64])
-	}
-	return strings.TrimSpace(s)
 }
