@@ -83,7 +83,7 @@ var intent = []struct{ who, kind, acts, whose string }{
 
 	{CentreAdmin, "case", "list priority", "served"},
 	{CentreAdmin, "imaging", "resolve read correct teach forward", "served"},
-	{CentreAdmin, "ecg", "read resolve rules", "served"},
+	{CentreAdmin, "ecg", "read resolve correct rules", "served"},
 	{CentreAdmin, "worklist", "read", "served"},
 	{CentreAdmin, "report", "read", "served"},
 	{CentreAdmin, "critical", "read", "served"},

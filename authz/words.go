@@ -44,7 +44,7 @@ var (
 // vocabulary is every act of every kind of thing.
 var vocabulary = map[string][]string{
 	"imaging":     {"write", "read", "finish", "resolve", "forward", "correct", "teach"},
-	"ecg":         {"write", "read", "resolve", "rules"},
+	"ecg":         {"write", "read", "resolve", "correct", "rules"},
 	"worklist":    {"read", "write", "perform"},
 	"case":        {"list", "claim", "draft", "submit", "review", "sign", "amend", "withdraw", "priority"},
 	"report":      {"read"},

@@ -35,6 +35,7 @@ type Said struct {
 	Priority       record.Priority
 	ClinicalInfo   string
 	FirstContactAt time.Time
+	Whole          bool // the patient is the one said here and nobody of the file
 }
 
 // Stored says what became of a file.

@@ -61,7 +61,9 @@ func (c *Centre) factsOf(rec *tracing.Recording, issuer record.InstitutionID, sa
 	}
 	f.ambulatory = f.duration > c.opt.AmbulatoryFrom
 	f.title = titleOf(f)
-	f.ageYears = age(t.Patient, f.who.BirthDate, f.recordedAt)
+	if f.ageYears = age(t.Patient, f.who.BirthDate, f.recordedAt); said.Whole && f.who.BirthDate.IsZero() {
+		f.ageYears = -1
+	}
 	if len(f.warnings) > maxWarnings {
 		f.warnings = f.warnings[:maxWarnings]
 	}
@@ -115,6 +117,9 @@ func age(p tracing.Patient, birth record.Date, at time.Time) int {
 
 // demographics is what file and sender say of the patient. A number that is a valid national identity number is one.
 func demographics(p tracing.Patient, issuer record.InstitutionID, said Said) record.Demographics {
+	if said.Whole {
+		p.ID, p.Name, p.Sex, p.BirthDate = "", "", "", ""
+	}
 	name := spaced(record.Clip(p.Name, 128))
 	who := record.Demographics{
 		Issuer: issuer, LocalID: record.Personal(record.Clip(p.ID, 64)), Name: record.Personal(name), Sex: record.ParseSex(p.Sex),

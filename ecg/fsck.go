@@ -120,13 +120,12 @@ func ours(key string) bool {
 }
 
 func (c *Centre) fsckBlob(ctx context.Context, b store.BlobInfo, opt FsckOptions, out *Fsck) error {
-	file := b.Key
-	if base, ok := strings.CutSuffix(b.Key, saidExtension); ok {
-		file = base + fileExtension
+	query, arg := `SELECT (SELECT COUNT(*) FROM tracings WHERE blob_key = $1) + (SELECT COUNT(*) FROM ecg_quarantine WHERE blob_key = $1)`, b.Key
+	if strings.HasSuffix(b.Key, saidExtension) { // the words before the last are history of their tracing
+		query, arg = `SELECT COUNT(*) FROM tracings WHERE id = $1`, path.Base(path.Dir(b.Key))
 	}
 	var n int
-	err := c.db.QueryRow(ctx, `SELECT (SELECT COUNT(*) FROM tracings WHERE blob_key = $1) + (SELECT COUNT(*) FROM ecg_quarantine WHERE blob_key = $1)`,
-		file).Scan(&n)
+	err := c.db.QueryRow(ctx, query, arg).Scan(&n)
 	if err != nil || n > 0 {
 		return err
 	}

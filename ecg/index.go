@@ -126,6 +126,16 @@ func (c *Centre) insert(ctx context.Context, tx *store.Tx, a *arrival, m store.M
 
 // openCase gives the reading room its case.
 func (c *Centre) openCase(ctx context.Context, tx *store.Tx, a *arrival, m store.Match) (record.CaseID, error) {
+	id, err := c.room.Open(ctx, tx, a.exam(m), a.facts.clinicalInfo)
+	if err != nil {
+		return "", err
+	}
+	_, err = tx.Exec(ctx, `UPDATE tracings SET case_id = $2 WHERE id = $1`, string(a.id), string(id))
+	return id, err
+}
+
+// exam is the tracing as the reading room knows it.
+func (a *arrival) exam(m store.Match) record.Exam {
 	f := a.facts
 	e := record.Exam{
 		ID: a.id, Kind: record.ECG, Centre: a.site.centre.ID, Institution: a.site.institution, Patient: m.Patient, Grade: m.Grade,
@@ -141,12 +151,7 @@ func (c *Centre) openCase(ctx context.Context, tx *store.Tx, a *arrival, m store
 	if e.Priority == "" {
 		e.Priority = record.Routine
 	}
-	id, err := c.room.Open(ctx, tx, e, f.clinicalInfo)
-	if err != nil {
-		return "", err
-	}
-	_, err = tx.Exec(ctx, `UPDATE tracings SET case_id = $2 WHERE id = $1`, string(a.id), string(id))
-	return id, err
+	return e
 }
 
 // LOINC codes of the examinations.

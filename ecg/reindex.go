@@ -135,7 +135,10 @@ func (c *Centre) reindexFile(ctx context.Context, place site, b store.BlobInfo, 
 		scope: system, site: place, id: record.ExamID(record.DigestID("tracing", place.institution, digest)),
 		key: b.Key, size: b.Size, sha256: digest, receivedAt: b.ModifiedAt,
 	}
-	saidKey := strings.TrimSuffix(b.Key, fileExtension) + saidExtension
+	saidKey, err := c.newestSaid(ctx, path.Dir(b.Key))
+	if err != nil {
+		return err
+	}
 	if a.said, a.sopUID, err = c.readSaid(ctx, saidKey); err != nil {
 		return err
 	}
@@ -150,6 +153,19 @@ func (c *Centre) reindexFile(ctx context.Context, place site, b store.BlobInfo, 
 		return err
 	}
 	return c.reindexRow(ctx, a, before[a.id], out)
+}
+
+// newestSaid is the key of what was said last of a tracing, empty if nothing was.
+func (c *Centre) newestSaid(ctx context.Context, group string) (key string, err error) {
+	for b, err := range c.blobs.List(ctx, group+"/", "") {
+		if err != nil {
+			return "", err
+		}
+		if strings.HasSuffix(b.Key, saidExtension) && b.Key > key {
+			key = b.Key
+		}
+	}
+	return key, nil
 }
 
 func (c *Centre) reindexRow(ctx context.Context, a *arrival, was lost, out *Rebuilt) error {

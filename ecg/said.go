@@ -37,13 +37,14 @@ type saidDocument struct {
 	ClinicalInfo   string          `json:"clinical_information,omitempty"`
 	FirstContactAt *time.Time      `json:"first_contact_at,omitempty"`
 	SOPUID         string          `json:"sop_instance_uid,omitempty"`
+	Whole          bool            `json:"whole_patient,omitempty"` // nothing of the file's patient counts
 }
 
 func (c *Centre) putSaid(ctx context.Context, key string, a *arrival) error {
 	s := a.said
 	d := saidDocument{
 		Format: saidFormat, LocalID: s.LocalID.Reveal(), Name: s.Name.Reveal(), IDNumber: s.IDNumber.Reveal(), BirthDate: s.BirthDate.String(),
-		Sex: s.Sex, Accession: s.Accession, Priority: s.Priority, ClinicalInfo: s.ClinicalInfo, SOPUID: a.sopUID,
+		Sex: s.Sex, Accession: s.Accession, Priority: s.Priority, ClinicalInfo: s.ClinicalInfo, SOPUID: a.sopUID, Whole: s.Whole,
 	}
 	if !s.FirstContactAt.IsZero() {
 		at := s.FirstContactAt.UTC()
@@ -59,6 +60,9 @@ func (c *Centre) putSaid(ctx context.Context, key string, a *arrival) error {
 
 // readSaid is nothing said where the blob is not there.
 func (c *Centre) readSaid(ctx context.Context, key string) (s Said, sopUID string, err error) {
+	if key == "" {
+		return s, "", nil
+	}
 	r, _, err := c.blobs.Open(ctx, key)
 	if record.KindOf(err) == record.NotFound {
 		return s, "", nil
@@ -73,7 +77,7 @@ func (c *Centre) readSaid(ctx context.Context, key string) (s Said, sopUID strin
 	}
 	s = Said{
 		LocalID: record.Personal(d.LocalID), Name: record.Personal(d.Name), IDNumber: record.IDNumber(d.IDNumber), Sex: d.Sex,
-		Accession: d.Accession, Priority: d.Priority, ClinicalInfo: d.ClinicalInfo,
+		Accession: d.Accession, Priority: d.Priority, ClinicalInfo: d.ClinicalInfo, Whole: d.Whole,
 	}
 	if d.BirthDate != "" {
 		if s.BirthDate, err = record.ParseDate(d.BirthDate); err != nil {

@@ -3,9 +3,13 @@
 package gateway
 
 import (
+	"cmp"
 	"context"
+	"fmt"
 	"time"
 
+	"github.com/lianzhen/lianzhen/codec/tracing/dicomecg"
+	"github.com/lianzhen/lianzhen/ecg"
 	"github.com/lianzhen/lianzhen/imaging"
 	pb "github.com/lianzhen/lianzhen/proto/lianzhen/v1"
 	"github.com/lianzhen/lianzhen/record"
@@ -43,18 +47,50 @@ func (s *imagingServer) CorrectStudy(ctx context.Context, req *pb.CorrectStudyRe
 			Into:      record.ExamID(p.GetIntoStudyId()), Accession: p.AccessionNumber,
 		}
 	}
-	return correctedOr(s.Imaging.Correct(ctx, scopeOf(ctx), q))
+	c, err := s.Imaging.Correct(ctx, scopeOf(ctx), q)
+	return s.corrected(ctx, c, req.GetDryRun(), err)
 }
 
 func (s *imagingServer) UndoCorrection(ctx context.Context, req *pb.UndoCorrectionRequest) (*pb.CorrectStudyResponse, error) {
-	return correctedOr(s.Imaging.Undo(ctx, scopeOf(ctx), imaging.CorrectionID(req.GetCorrectionId()), req.GetReason(), req.GetDryRun()))
+	c, err := s.Imaging.Undo(ctx, scopeOf(ctx), imaging.CorrectionID(req.GetCorrectionId()), req.GetReason(), req.GetDryRun())
+	return s.corrected(ctx, c, req.GetDryRun(), err)
 }
 
-func correctedOr(c imaging.Corrected, err error) (*pb.CorrectStudyResponse, error) {
+func (s *imagingServer) corrected(ctx context.Context, c imaging.Corrected, dry bool, err error) (*pb.CorrectStudyResponse, error) {
+	if err == nil && !dry {
+		err = s.tracingsFollow(ctx, c.Correction)
+	}
 	if err != nil {
 		return nil, err
 	}
 	return &pb.CorrectStudyResponse{Correction: correctionToPB(c.Correction), WithdrawnReportStudyIds: texts(c.ReportsWithdrawn)}, nil
+}
+
+// tracingsFollow makes the ECGs among the objects of corrected studies those of the person whose the studies are now.
+func (s *imagingServer) tracingsFollow(ctx context.Context, c imaging.Correction) error {
+	reason := cmp.Or(c.UndoReason, c.Reason)
+	for _, i := range c.After {
+		born, _ := record.ParseDate(i.BirthDate)
+		who := ecg.Identity{LocalID: i.LocalNumber, Name: i.Name, BirthDate: born, Sex: i.Sex}
+		for page := ""; ; {
+			all, next, err := s.Imaging.Instances(ctx, scopeOf(ctx), i.Study, "", pageSize(0), page)
+			if err != nil && record.KindOf(err) != record.NotFound {
+				return err
+			}
+			for _, o := range all {
+				if !dicomecg.IsECG(o.SOPClass) {
+					continue
+				}
+				if err := s.ECG.Follow(ctx, scopeOf(ctx), o.Institution, o.SOPUID, who, reason); err != nil {
+					return fmt.Errorf("ECG of a corrected study: %w", err)
+				}
+			}
+			if page = next; page == "" || err != nil {
+				break
+			}
+		}
+	}
+	return nil
 }
 
 func (s *imagingServer) ListCorrections(ctx context.Context, req *pb.ListCorrectionsRequest) (*pb.ListCorrectionsResponse, error) {

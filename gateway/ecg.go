@@ -308,6 +308,24 @@ func (s *ecgServer) GetAmbulatorySummary(ctx context.Context, req *pb.GetAmbulat
 	return summaryToPB(t, sum), nil
 }
 
+func (s *ecgServer) AssignTracing(ctx context.Context, req *pb.AssignTracingRequest) (*pb.AssignTracingResponse, error) {
+	said, err := saidFromPB(&pb.UploadTracingBegin{
+		LocalPatientNumber: req.GetLocalPatientNumber(), PatientName: req.GetPatientName(), IdentityNumber: req.GetIdentityNumber(),
+		PatientBirthDate: req.GetPatientBirthDate(), PatientSex: req.GetPatientSex(),
+	})
+	if err != nil {
+		return nil, err
+	}
+	a, err := s.ECG.Assign(ctx, scopeOf(ctx), record.ExamID(req.GetTracingId()), ecg.Identity{
+		LocalID: said.LocalID, Name: said.Name, IDNumber: said.IDNumber, BirthDate: said.BirthDate, Sex: said.Sex,
+	}, req.GetReason())
+	t, err := s.tracingOr(ctx, a.Kept, err)
+	if err != nil {
+		return nil, err
+	}
+	return &pb.AssignTracingResponse{Tracing: t, ReportWithdrawn: a.ReportWithdrawn}, nil
+}
+
 func (s *ecgServer) ListConclusions(ctx context.Context, req *pb.ListConclusionsRequest) (*pb.ListConclusionsResponse, error) {
 	found := conclusion.Search(req.GetQuery(), req.GetLanguage())
 	found = found[:min(len(found), pageSize(req.GetPageSize()))]

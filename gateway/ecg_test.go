@@ -23,6 +23,7 @@ import (
 	"github.com/lianzhen/lianzhen/codec/tracing"
 	"github.com/lianzhen/lianzhen/codec/tracing/formats"
 	"github.com/lianzhen/lianzhen/codec/tracing/synth"
+	"github.com/lianzhen/lianzhen/ecg"
 	pb "github.com/lianzhen/lianzhen/proto/lianzhen/v1"
 	"github.com/lianzhen/lianzhen/store/storetest"
 )
@@ -467,6 +468,104 @@ func TestACountyKeepsItsOwnCriticalRules(t *testing.T) {
 	must(t, err)
 	if !strings.Contains(got.GetRulesVersion(), "test-") {
 		t.Fatalf("%s", got.GetRulesVersion())
+	}
+}
+
+func TestATracingIsAssignedToWhomItBelongs(t *testing.T) {
+	h := newHouse(t)
+	_, key := h.key(storetest.Suwu, allScopes...)
+	h.user("centre", storetest.LeadHospital, authz.CentreAdmin)
+	h.user("reader", storetest.LeadHospital, authz.Reader)
+	h.user("reviewer", storetest.LeadHospital, authz.Reviewer)
+	ecgs, reading := pb.NewEcgServiceClient(h.conn), pb.NewReadingServiceClient(h.conn)
+	reader, admin := as(h.session("reader")), as(h.session("centre"))
+	st := h.postECG(key, cart(t, "scp", synth.Spec{Kind: synth.STEMIAnterior, Seed: 31})).want(t, http.StatusCreated).storedTracing(t)
+	_, err := reading.ClaimCase(reader, &pb.ClaimCaseRequest{CaseId: st.GetCaseId()})
+	must(t, err)
+	_, err = reading.SubmitReport(reader, &pb.SubmitReportRequest{CaseId: st.GetCaseId(), Text: &pb.ReportText{Findings: "x", Impression: "急性心肌梗死"}})
+	must(t, err)
+	_, err = reading.SignReport(as(h.session("reviewer")), &pb.SignReportRequest{CaseId: st.GetCaseId()})
+	must(t, err)
+
+	req := &pb.AssignTracingRequest{TracingId: st.GetTracingId(), LocalPatientNumber: "E2", PatientName: "钱七", PatientSex: pb.Sex_SEX_MALE, Reason: "拿错病历号"}
+	_, err = ecgs.AssignTracing(as(key), req)
+	wantCode(t, err, "PermissionDenied")
+	_, err = ecgs.AssignTracing(admin, &pb.AssignTracingRequest{TracingId: st.GetTracingId(), PatientName: "钱七", Reason: "拿错病历号"})
+	wantCode(t, err, "InvalidArgument") // no number
+	got, err := ecgs.AssignTracing(admin, req)
+	must(t, err)
+	tr := got.GetTracing()
+	if !got.GetReportWithdrawn() || tr.GetPatientName() != "钱七" || tr.GetPatientId() == st.GetPatientId() || tr.GetPatientBirthDate() != "" {
+		t.Fatalf("%v %v %v", got.GetReportWithdrawn(), tr.GetPatientName(), tr.GetPatientBirthDate())
+	}
+	c, err := reading.GetCase(reader, &pb.GetCaseRequest{CaseId: st.GetCaseId()})
+	must(t, err)
+	if c.GetPatientId() != tr.GetPatientId() || c.GetState() != pb.CaseState_CASE_STATE_WITHDRAWN {
+		t.Fatalf("%v", c)
+	}
+	all, err := reading.ListCriticalValues(as(key), &pb.ListCriticalValuesRequest{CaseId: st.GetCaseId()})
+	must(t, err)
+	for _, v := range all.GetCriticalValues() {
+		if v.GetPatientId() != tr.GetPatientId() {
+			t.Errorf("%v is still of the other person", v)
+		}
+	}
+	if n := len(all.GetCriticalValues()); n != len(st.GetAlarms()) {
+		t.Errorf("%d alarms, %d before", n, len(st.GetAlarms()))
+	}
+	same := h.postECG(key, h.do(ask{method: "GET", path: "/api/v1/ecg/tracings/" + st.GetTracingId() + "/file", header: bearer(key)}).want(t, 200).text)
+	if again := same.want(t, 200).storedTracing(t); again.GetPatientId() != tr.GetPatientId() {
+		t.Error("the same file again is the other person's")
+	}
+	_, err = h.ECG.Reindex(t.Context(), nil)
+	must(t, err)
+	tr, err = ecgs.GetTracing(as(key), &pb.GetTracingRequest{TracingId: st.GetTracingId()})
+	must(t, err)
+	if tr.GetPatientName() != "钱七" {
+		t.Errorf("reindex forgot whose it is: %s", tr.GetPatientName())
+	}
+	if found, err := h.ECG.Fsck(t.Context(), ecg.FsckOptions{}); err != nil || found.Damaged() || len(found.Unreferenced) != 0 {
+		t.Errorf("%+v %v", found, err)
+	}
+}
+
+func TestATracingFollowsTheCorrectionOfItsStudy(t *testing.T) {
+	h := newHouse(t)
+	_, key := h.key(storetest.Suwu, allScopes...)
+	h.user("centre", storetest.LeadHospital, authz.CentreAdmin)
+	admin := as(h.session("centre"))
+	img, ecgs := pb.NewImagingServiceClient(h.conn), pb.NewEcgServiceClient(h.conn)
+	file := cart(t, "dicom", synth.Spec{Kind: synth.Normal, Seed: 41, Patient: tracing.Patient{ID: "W1", Name: "孙三", Sex: "M"}})
+	h.stowObjects(key, file).want(t, 200)
+	one := func(number string) *pb.Tracing {
+		t.Helper()
+		found, err := ecgs.SearchTracings(as(key), &pb.SearchTracingsRequest{LocalPatientNumber: number})
+		must(t, err)
+		if len(found.GetTracings()) != 1 {
+			t.Fatalf("%d tracings of %s", len(found.GetTracings()), number)
+		}
+		return found.GetTracings()[0]
+	}
+	one("W1")
+	studies, err := img.SearchStudies(as(key), &pb.SearchStudiesRequest{LocalPatientNumber: "W1"})
+	must(t, err)
+	change := &pb.CorrectStudyRequest{
+		StudyId: studies.GetStudies()[0].GetStudyId(), Reason: "登记错误", DryRun: true,
+		Correction: &pb.CorrectStudyRequest_Assign{Assign: &pb.AssignPatient{LocalPatientNumber: "W2", PatientName: "Zhou^Ba=周^八", PatientSex: pb.Sex_SEX_MALE}},
+	}
+	_, err = img.CorrectStudy(admin, change)
+	must(t, err)
+	one("W1") // a dry run changes nothing
+	change.DryRun = false
+	done, err := img.CorrectStudy(admin, change)
+	must(t, err)
+	if tr := one("W2"); tr.GetPatientName() != "周八" {
+		t.Errorf("%s", tr.GetPatientName())
+	}
+	_, err = img.UndoCorrection(admin, &pb.UndoCorrectionRequest{CorrectionId: done.GetCorrection().GetCorrectionId(), Reason: "登记无误"})
+	must(t, err)
+	if tr := one("W1"); tr.GetPatientName() != "孙三" {
+		t.Errorf("%s", tr.GetPatientName())
 	}
 }
 

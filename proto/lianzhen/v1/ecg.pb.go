@@ -3029,6 +3029,152 @@ func (x *SetPathwayRequest) GetPciDoorAt() *timestamppb.Timestamp {
 	return nil
 }
 
+type AssignTracingRequest struct {
+	state     protoimpl.MessageState `protogen:"open.v1"`
+	TracingId string                 `protobuf:"bytes,1,opt,name=tracing_id,json=tracingId,proto3" json:"tracing_id,omitempty"`
+	// The sending institution's own number.
+	LocalPatientNumber string `protobuf:"bytes,2,opt,name=local_patient_number,json=localPatientNumber,proto3" json:"local_patient_number,omitempty"`
+	PatientName        string `protobuf:"bytes,3,opt,name=patient_name,json=patientName,proto3" json:"patient_name,omitempty"`
+	IdentityNumber     string `protobuf:"bytes,4,opt,name=identity_number,json=identityNumber,proto3" json:"identity_number,omitempty"`
+	// YYYY-MM-DD.
+	PatientBirthDate string `protobuf:"bytes,5,opt,name=patient_birth_date,json=patientBirthDate,proto3" json:"patient_birth_date,omitempty"`
+	PatientSex       Sex    `protobuf:"varint,6,opt,name=patient_sex,json=patientSex,proto3,enum=lianzhen.v1.Sex" json:"patient_sex,omitempty"`
+	Reason           string `protobuf:"bytes,7,opt,name=reason,proto3" json:"reason,omitempty"`
+	unknownFields    protoimpl.UnknownFields
+	sizeCache        protoimpl.SizeCache
+}
+
+func (x *AssignTracingRequest) Reset() {
+	*x = AssignTracingRequest{}
+	mi := &file_lianzhen_v1_ecg_proto_msgTypes[32]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AssignTracingRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AssignTracingRequest) ProtoMessage() {}
+
+func (x *AssignTracingRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_lianzhen_v1_ecg_proto_msgTypes[32]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AssignTracingRequest.ProtoReflect.Descriptor instead.
+func (*AssignTracingRequest) Descriptor() ([]byte, []int) {
+	return file_lianzhen_v1_ecg_proto_rawDescGZIP(), []int{32}
+}
+
+func (x *AssignTracingRequest) GetTracingId() string {
+	if x != nil {
+		return x.TracingId
+	}
+	return ""
+}
+
+func (x *AssignTracingRequest) GetLocalPatientNumber() string {
+	if x != nil {
+		return x.LocalPatientNumber
+	}
+	return ""
+}
+
+func (x *AssignTracingRequest) GetPatientName() string {
+	if x != nil {
+		return x.PatientName
+	}
+	return ""
+}
+
+func (x *AssignTracingRequest) GetIdentityNumber() string {
+	if x != nil {
+		return x.IdentityNumber
+	}
+	return ""
+}
+
+func (x *AssignTracingRequest) GetPatientBirthDate() string {
+	if x != nil {
+		return x.PatientBirthDate
+	}
+	return ""
+}
+
+func (x *AssignTracingRequest) GetPatientSex() Sex {
+	if x != nil {
+		return x.PatientSex
+	}
+	return Sex_SEX_UNSPECIFIED
+}
+
+func (x *AssignTracingRequest) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+type AssignTracingResponse struct {
+	state           protoimpl.MessageState `protogen:"open.v1"`
+	Tracing         *Tracing               `protobuf:"bytes,1,opt,name=tracing,proto3" json:"tracing,omitempty"`
+	ReportWithdrawn bool                   `protobuf:"varint,2,opt,name=report_withdrawn,json=reportWithdrawn,proto3" json:"report_withdrawn,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
+}
+
+func (x *AssignTracingResponse) Reset() {
+	*x = AssignTracingResponse{}
+	mi := &file_lianzhen_v1_ecg_proto_msgTypes[33]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AssignTracingResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AssignTracingResponse) ProtoMessage() {}
+
+func (x *AssignTracingResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_lianzhen_v1_ecg_proto_msgTypes[33]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AssignTracingResponse.ProtoReflect.Descriptor instead.
+func (*AssignTracingResponse) Descriptor() ([]byte, []int) {
+	return file_lianzhen_v1_ecg_proto_rawDescGZIP(), []int{33}
+}
+
+func (x *AssignTracingResponse) GetTracing() *Tracing {
+	if x != nil {
+		return x.Tracing
+	}
+	return nil
+}
+
+func (x *AssignTracingResponse) GetReportWithdrawn() bool {
+	if x != nil {
+		return x.ReportWithdrawn
+	}
+	return false
+}
+
 type ListConclusionsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	Query string                 `protobuf:"bytes,1,opt,name=query,proto3" json:"query,omitempty"`
@@ -3042,7 +3188,7 @@ type ListConclusionsRequest struct {
 
 func (x *ListConclusionsRequest) Reset() {
 	*x = ListConclusionsRequest{}
-	mi := &file_lianzhen_v1_ecg_proto_msgTypes[32]
+	mi := &file_lianzhen_v1_ecg_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3054,7 +3200,7 @@ func (x *ListConclusionsRequest) String() string {
 func (*ListConclusionsRequest) ProtoMessage() {}
 
 func (x *ListConclusionsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_lianzhen_v1_ecg_proto_msgTypes[32]
+	mi := &file_lianzhen_v1_ecg_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3067,7 +3213,7 @@ func (x *ListConclusionsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListConclusionsRequest.ProtoReflect.Descriptor instead.
 func (*ListConclusionsRequest) Descriptor() ([]byte, []int) {
-	return file_lianzhen_v1_ecg_proto_rawDescGZIP(), []int{32}
+	return file_lianzhen_v1_ecg_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *ListConclusionsRequest) GetQuery() string {
@@ -3109,7 +3255,7 @@ type ListConclusionsResponse struct {
 
 func (x *ListConclusionsResponse) Reset() {
 	*x = ListConclusionsResponse{}
-	mi := &file_lianzhen_v1_ecg_proto_msgTypes[33]
+	mi := &file_lianzhen_v1_ecg_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3121,7 +3267,7 @@ func (x *ListConclusionsResponse) String() string {
 func (*ListConclusionsResponse) ProtoMessage() {}
 
 func (x *ListConclusionsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_lianzhen_v1_ecg_proto_msgTypes[33]
+	mi := &file_lianzhen_v1_ecg_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3134,7 +3280,7 @@ func (x *ListConclusionsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListConclusionsResponse.ProtoReflect.Descriptor instead.
 func (*ListConclusionsResponse) Descriptor() ([]byte, []int) {
-	return file_lianzhen_v1_ecg_proto_rawDescGZIP(), []int{33}
+	return file_lianzhen_v1_ecg_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *ListConclusionsResponse) GetConclusions() []*EcgConclusion {
@@ -3165,7 +3311,7 @@ type EcgTemplate struct {
 
 func (x *EcgTemplate) Reset() {
 	*x = EcgTemplate{}
-	mi := &file_lianzhen_v1_ecg_proto_msgTypes[34]
+	mi := &file_lianzhen_v1_ecg_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3177,7 +3323,7 @@ func (x *EcgTemplate) String() string {
 func (*EcgTemplate) ProtoMessage() {}
 
 func (x *EcgTemplate) ProtoReflect() protoreflect.Message {
-	mi := &file_lianzhen_v1_ecg_proto_msgTypes[34]
+	mi := &file_lianzhen_v1_ecg_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3190,7 +3336,7 @@ func (x *EcgTemplate) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EcgTemplate.ProtoReflect.Descriptor instead.
 func (*EcgTemplate) Descriptor() ([]byte, []int) {
-	return file_lianzhen_v1_ecg_proto_rawDescGZIP(), []int{34}
+	return file_lianzhen_v1_ecg_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *EcgTemplate) GetKey() string {
@@ -3230,7 +3376,7 @@ type GetCriticalRulesRequest struct {
 
 func (x *GetCriticalRulesRequest) Reset() {
 	*x = GetCriticalRulesRequest{}
-	mi := &file_lianzhen_v1_ecg_proto_msgTypes[35]
+	mi := &file_lianzhen_v1_ecg_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3242,7 +3388,7 @@ func (x *GetCriticalRulesRequest) String() string {
 func (*GetCriticalRulesRequest) ProtoMessage() {}
 
 func (x *GetCriticalRulesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_lianzhen_v1_ecg_proto_msgTypes[35]
+	mi := &file_lianzhen_v1_ecg_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3255,7 +3401,7 @@ func (x *GetCriticalRulesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetCriticalRulesRequest.ProtoReflect.Descriptor instead.
 func (*GetCriticalRulesRequest) Descriptor() ([]byte, []int) {
-	return file_lianzhen_v1_ecg_proto_rawDescGZIP(), []int{35}
+	return file_lianzhen_v1_ecg_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *GetCriticalRulesRequest) GetCentreId() string {
@@ -3283,7 +3429,7 @@ type CriticalRules struct {
 
 func (x *CriticalRules) Reset() {
 	*x = CriticalRules{}
-	mi := &file_lianzhen_v1_ecg_proto_msgTypes[36]
+	mi := &file_lianzhen_v1_ecg_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3295,7 +3441,7 @@ func (x *CriticalRules) String() string {
 func (*CriticalRules) ProtoMessage() {}
 
 func (x *CriticalRules) ProtoReflect() protoreflect.Message {
-	mi := &file_lianzhen_v1_ecg_proto_msgTypes[36]
+	mi := &file_lianzhen_v1_ecg_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3308,7 +3454,7 @@ func (x *CriticalRules) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CriticalRules.ProtoReflect.Descriptor instead.
 func (*CriticalRules) Descriptor() ([]byte, []int) {
-	return file_lianzhen_v1_ecg_proto_rawDescGZIP(), []int{36}
+	return file_lianzhen_v1_ecg_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *CriticalRules) GetCentreId() string {
@@ -3380,7 +3526,7 @@ type RuleTrial struct {
 
 func (x *RuleTrial) Reset() {
 	*x = RuleTrial{}
-	mi := &file_lianzhen_v1_ecg_proto_msgTypes[37]
+	mi := &file_lianzhen_v1_ecg_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3392,7 +3538,7 @@ func (x *RuleTrial) String() string {
 func (*RuleTrial) ProtoMessage() {}
 
 func (x *RuleTrial) ProtoReflect() protoreflect.Message {
-	mi := &file_lianzhen_v1_ecg_proto_msgTypes[37]
+	mi := &file_lianzhen_v1_ecg_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3405,7 +3551,7 @@ func (x *RuleTrial) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RuleTrial.ProtoReflect.Descriptor instead.
 func (*RuleTrial) Descriptor() ([]byte, []int) {
-	return file_lianzhen_v1_ecg_proto_rawDescGZIP(), []int{37}
+	return file_lianzhen_v1_ecg_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *RuleTrial) GetRuleId() string {
@@ -3452,7 +3598,7 @@ type UpdateCriticalRulesRequest struct {
 
 func (x *UpdateCriticalRulesRequest) Reset() {
 	*x = UpdateCriticalRulesRequest{}
-	mi := &file_lianzhen_v1_ecg_proto_msgTypes[38]
+	mi := &file_lianzhen_v1_ecg_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3464,7 +3610,7 @@ func (x *UpdateCriticalRulesRequest) String() string {
 func (*UpdateCriticalRulesRequest) ProtoMessage() {}
 
 func (x *UpdateCriticalRulesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_lianzhen_v1_ecg_proto_msgTypes[38]
+	mi := &file_lianzhen_v1_ecg_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3477,7 +3623,7 @@ func (x *UpdateCriticalRulesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpdateCriticalRulesRequest.ProtoReflect.Descriptor instead.
 func (*UpdateCriticalRulesRequest) Descriptor() ([]byte, []int) {
-	return file_lianzhen_v1_ecg_proto_rawDescGZIP(), []int{38}
+	return file_lianzhen_v1_ecg_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *UpdateCriticalRulesRequest) GetCentreId() string {
@@ -3533,7 +3679,7 @@ type ListTracingQuarantineRequest struct {
 
 func (x *ListTracingQuarantineRequest) Reset() {
 	*x = ListTracingQuarantineRequest{}
-	mi := &file_lianzhen_v1_ecg_proto_msgTypes[39]
+	mi := &file_lianzhen_v1_ecg_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3545,7 +3691,7 @@ func (x *ListTracingQuarantineRequest) String() string {
 func (*ListTracingQuarantineRequest) ProtoMessage() {}
 
 func (x *ListTracingQuarantineRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_lianzhen_v1_ecg_proto_msgTypes[39]
+	mi := &file_lianzhen_v1_ecg_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3558,7 +3704,7 @@ func (x *ListTracingQuarantineRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListTracingQuarantineRequest.ProtoReflect.Descriptor instead.
 func (*ListTracingQuarantineRequest) Descriptor() ([]byte, []int) {
-	return file_lianzhen_v1_ecg_proto_rawDescGZIP(), []int{39}
+	return file_lianzhen_v1_ecg_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *ListTracingQuarantineRequest) GetPageSize() int32 {
@@ -3592,7 +3738,7 @@ type ListTracingQuarantineResponse struct {
 
 func (x *ListTracingQuarantineResponse) Reset() {
 	*x = ListTracingQuarantineResponse{}
-	mi := &file_lianzhen_v1_ecg_proto_msgTypes[40]
+	mi := &file_lianzhen_v1_ecg_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3604,7 +3750,7 @@ func (x *ListTracingQuarantineResponse) String() string {
 func (*ListTracingQuarantineResponse) ProtoMessage() {}
 
 func (x *ListTracingQuarantineResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_lianzhen_v1_ecg_proto_msgTypes[40]
+	mi := &file_lianzhen_v1_ecg_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3617,7 +3763,7 @@ func (x *ListTracingQuarantineResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListTracingQuarantineResponse.ProtoReflect.Descriptor instead.
 func (*ListTracingQuarantineResponse) Descriptor() ([]byte, []int) {
-	return file_lianzhen_v1_ecg_proto_rawDescGZIP(), []int{40}
+	return file_lianzhen_v1_ecg_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *ListTracingQuarantineResponse) GetFiles() []*QuarantinedTracing {
@@ -3650,7 +3796,7 @@ type QuarantinedTracing struct {
 
 func (x *QuarantinedTracing) Reset() {
 	*x = QuarantinedTracing{}
-	mi := &file_lianzhen_v1_ecg_proto_msgTypes[41]
+	mi := &file_lianzhen_v1_ecg_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3662,7 +3808,7 @@ func (x *QuarantinedTracing) String() string {
 func (*QuarantinedTracing) ProtoMessage() {}
 
 func (x *QuarantinedTracing) ProtoReflect() protoreflect.Message {
-	mi := &file_lianzhen_v1_ecg_proto_msgTypes[41]
+	mi := &file_lianzhen_v1_ecg_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3675,7 +3821,7 @@ func (x *QuarantinedTracing) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use QuarantinedTracing.ProtoReflect.Descriptor instead.
 func (*QuarantinedTracing) Descriptor() ([]byte, []int) {
-	return file_lianzhen_v1_ecg_proto_rawDescGZIP(), []int{41}
+	return file_lianzhen_v1_ecg_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *QuarantinedTracing) GetQuarantineId() string {
@@ -3744,7 +3890,7 @@ type ResolveTracingQuarantineRequest struct {
 
 func (x *ResolveTracingQuarantineRequest) Reset() {
 	*x = ResolveTracingQuarantineRequest{}
-	mi := &file_lianzhen_v1_ecg_proto_msgTypes[42]
+	mi := &file_lianzhen_v1_ecg_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3756,7 +3902,7 @@ func (x *ResolveTracingQuarantineRequest) String() string {
 func (*ResolveTracingQuarantineRequest) ProtoMessage() {}
 
 func (x *ResolveTracingQuarantineRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_lianzhen_v1_ecg_proto_msgTypes[42]
+	mi := &file_lianzhen_v1_ecg_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3769,7 +3915,7 @@ func (x *ResolveTracingQuarantineRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResolveTracingQuarantineRequest.ProtoReflect.Descriptor instead.
 func (*ResolveTracingQuarantineRequest) Descriptor() ([]byte, []int) {
-	return file_lianzhen_v1_ecg_proto_rawDescGZIP(), []int{42}
+	return file_lianzhen_v1_ecg_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *ResolveTracingQuarantineRequest) GetQuarantineId() string {
@@ -4082,7 +4228,22 @@ const file_lianzhen_v1_ecg_proto_rawDesc = "" +
 	"\vtroponin_at\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\n" +
 	"troponinAt\x125\n" +
 	"\bonset_at\x18\b \x01(\v2\x1a.google.protobuf.TimestampR\aonsetAt\x12:\n" +
-	"\vpci_door_at\x18\t \x01(\v2\x1a.google.protobuf.TimestampR\tpciDoorAt\"\xad\x01\n" +
+	"\vpci_door_at\x18\t \x01(\v2\x1a.google.protobuf.TimestampR\tpciDoorAt\"\x80\x03\n" +
+	"\x14AssignTracingRequest\x12(\n" +
+	"\n" +
+	"tracing_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\ttracingId\x129\n" +
+	"\x14local_patient_number\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18@R\x12localPatientNumber\x12-\n" +
+	"\fpatient_name\x18\x03 \x01(\tB\n" +
+	"\xbaH\ar\x05\x10\x01\x18\x80\x01R\vpatientName\x120\n" +
+	"\x0fidentity_number\x18\x04 \x01(\tB\a\xbaH\x04r\x02\x18 R\x0eidentityNumber\x12K\n" +
+	"\x12patient_birth_date\x18\x05 \x01(\tB\x1d\xbaH\x1ar\x182\x16^(\\d{4}-\\d{2}-\\d{2})?$R\x10patientBirthDate\x121\n" +
+	"\vpatient_sex\x18\x06 \x01(\x0e2\x10.lianzhen.v1.SexR\n" +
+	"patientSex\x12\"\n" +
+	"\x06reason\x18\a \x01(\tB\n" +
+	"\xbaH\ar\x05\x10\x04\x18\xf4\x03R\x06reason\"r\n" +
+	"\x15AssignTracingResponse\x12.\n" +
+	"\atracing\x18\x01 \x01(\v2\x14.lianzhen.v1.TracingR\atracing\x12)\n" +
+	"\x10report_withdrawn\x18\x02 \x01(\bR\x0freportWithdrawn\"\xad\x01\n" +
 	"\x16ListConclusionsRequest\x12\x1d\n" +
 	"\x05query\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x18@R\x05query\x12&\n" +
 	"\n" +
@@ -4161,7 +4322,7 @@ const file_lianzhen_v1_ecg_proto_rawDesc = "" +
 	"\x1aANALYSIS_STATE_UNSPECIFIED\x10\x00\x12\x1a\n" +
 	"\x16ANALYSIS_STATE_PENDING\x10\x01\x12\x17\n" +
 	"\x13ANALYSIS_STATE_DONE\x10\x02\x12\x19\n" +
-	"\x15ANALYSIS_STATE_FAILED\x10\x032\x8b\x10\n" +
+	"\x15ANALYSIS_STATE_FAILED\x10\x032\x99\x11\n" +
 	"\n" +
 	"EcgService\x12P\n" +
 	"\rUploadTracing\x12!.lianzhen.v1.UploadTracingRequest\x1a\x1a.lianzhen.v1.StoredTracing(\x01\x12\x99\x01\n" +
@@ -4177,7 +4338,8 @@ const file_lianzhen_v1_ecg_proto_rawDesc = "" +
 	"\x10DraftConclusions\x12$.lianzhen.v1.DraftConclusionsRequest\x1a%.lianzhen.v1.DraftConclusionsResponse\"/\x82\xd3\xe4\x93\x02)\x12'/api/v1/ecg/tracings/{tracing_id}/draft\x12\x93\x01\n" +
 	"\x14GetAmbulatorySummary\x12(.lianzhen.v1.GetAmbulatorySummaryRequest\x1a\x1e.lianzhen.v1.AmbulatorySummary\"1\x82\xd3\xe4\x93\x02+\x12)/api/v1/ecg/tracings/{tracing_id}/summary\x12x\n" +
 	"\n" +
-	"SetPathway\x12\x1e.lianzhen.v1.SetPathwayRequest\x1a\x14.lianzhen.v1.Tracing\"4\x82\xd3\xe4\x93\x02.:\x01*\")/api/v1/ecg/tracings/{tracing_id}:pathway\x12}\n" +
+	"SetPathway\x12\x1e.lianzhen.v1.SetPathwayRequest\x1a\x14.lianzhen.v1.Tracing\"4\x82\xd3\xe4\x93\x02.:\x01*\")/api/v1/ecg/tracings/{tracing_id}:pathway\x12\x8b\x01\n" +
+	"\rAssignTracing\x12!.lianzhen.v1.AssignTracingRequest\x1a\".lianzhen.v1.AssignTracingResponse\"3\x82\xd3\xe4\x93\x02-:\x01*\"(/api/v1/ecg/tracings/{tracing_id}:assign\x12}\n" +
 	"\x0fListConclusions\x12#.lianzhen.v1.ListConclusionsRequest\x1a$.lianzhen.v1.ListConclusionsResponse\"\x1f\x82\xd3\xe4\x93\x02\x19\x12\x17/api/v1/ecg/conclusions\x12w\n" +
 	"\x10GetCriticalRules\x12$.lianzhen.v1.GetCriticalRulesRequest\x1a\x1a.lianzhen.v1.CriticalRules\"!\x82\xd3\xe4\x93\x02\x1b\x12\x19/api/v1/ecg/criticalRules\x12\x80\x01\n" +
 	"\x13UpdateCriticalRules\x12'.lianzhen.v1.UpdateCriticalRulesRequest\x1a\x1a.lianzhen.v1.CriticalRules\"$\x82\xd3\xe4\x93\x02\x1e:\x01*\x1a\x19/api/v1/ecg/criticalRules\x12\x8e\x01\n" +
@@ -4197,7 +4359,7 @@ func file_lianzhen_v1_ecg_proto_rawDescGZIP() []byte {
 }
 
 var file_lianzhen_v1_ecg_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_lianzhen_v1_ecg_proto_msgTypes = make([]protoimpl.MessageInfo, 45)
+var file_lianzhen_v1_ecg_proto_msgTypes = make([]protoimpl.MessageInfo, 47)
 var file_lianzhen_v1_ecg_proto_goTypes = []any{
 	(TracingKind)(0),                        // 0: lianzhen.v1.TracingKind
 	(AnalysisState)(0),                      // 1: lianzhen.v1.AnalysisState
@@ -4233,41 +4395,43 @@ var file_lianzhen_v1_ecg_proto_goTypes = []any{
 	(*AmbulatoryHour)(nil),                  // 31: lianzhen.v1.AmbulatoryHour
 	(*AmbulatoryEvent)(nil),                 // 32: lianzhen.v1.AmbulatoryEvent
 	(*SetPathwayRequest)(nil),               // 33: lianzhen.v1.SetPathwayRequest
-	(*ListConclusionsRequest)(nil),          // 34: lianzhen.v1.ListConclusionsRequest
-	(*ListConclusionsResponse)(nil),         // 35: lianzhen.v1.ListConclusionsResponse
-	(*EcgTemplate)(nil),                     // 36: lianzhen.v1.EcgTemplate
-	(*GetCriticalRulesRequest)(nil),         // 37: lianzhen.v1.GetCriticalRulesRequest
-	(*CriticalRules)(nil),                   // 38: lianzhen.v1.CriticalRules
-	(*RuleTrial)(nil),                       // 39: lianzhen.v1.RuleTrial
-	(*UpdateCriticalRulesRequest)(nil),      // 40: lianzhen.v1.UpdateCriticalRulesRequest
-	(*ListTracingQuarantineRequest)(nil),    // 41: lianzhen.v1.ListTracingQuarantineRequest
-	(*ListTracingQuarantineResponse)(nil),   // 42: lianzhen.v1.ListTracingQuarantineResponse
-	(*QuarantinedTracing)(nil),              // 43: lianzhen.v1.QuarantinedTracing
-	(*ResolveTracingQuarantineRequest)(nil), // 44: lianzhen.v1.ResolveTracingQuarantineRequest
-	nil,                                     // 45: lianzhen.v1.EcgFinding.EvidenceEntry
-	nil,                                     // 46: lianzhen.v1.AmbulatoryEvent.EvidenceEntry
-	(Priority)(0),                           // 47: lianzhen.v1.Priority
-	(Sex)(0),                                // 48: lianzhen.v1.Sex
-	(*timestamppb.Timestamp)(nil),           // 49: google.protobuf.Timestamp
-	(IdentityGrade)(0),                      // 50: lianzhen.v1.IdentityGrade
-	(*httpbody.HttpBody)(nil),               // 51: google.api.HttpBody
+	(*AssignTracingRequest)(nil),            // 34: lianzhen.v1.AssignTracingRequest
+	(*AssignTracingResponse)(nil),           // 35: lianzhen.v1.AssignTracingResponse
+	(*ListConclusionsRequest)(nil),          // 36: lianzhen.v1.ListConclusionsRequest
+	(*ListConclusionsResponse)(nil),         // 37: lianzhen.v1.ListConclusionsResponse
+	(*EcgTemplate)(nil),                     // 38: lianzhen.v1.EcgTemplate
+	(*GetCriticalRulesRequest)(nil),         // 39: lianzhen.v1.GetCriticalRulesRequest
+	(*CriticalRules)(nil),                   // 40: lianzhen.v1.CriticalRules
+	(*RuleTrial)(nil),                       // 41: lianzhen.v1.RuleTrial
+	(*UpdateCriticalRulesRequest)(nil),      // 42: lianzhen.v1.UpdateCriticalRulesRequest
+	(*ListTracingQuarantineRequest)(nil),    // 43: lianzhen.v1.ListTracingQuarantineRequest
+	(*ListTracingQuarantineResponse)(nil),   // 44: lianzhen.v1.ListTracingQuarantineResponse
+	(*QuarantinedTracing)(nil),              // 45: lianzhen.v1.QuarantinedTracing
+	(*ResolveTracingQuarantineRequest)(nil), // 46: lianzhen.v1.ResolveTracingQuarantineRequest
+	nil,                                     // 47: lianzhen.v1.EcgFinding.EvidenceEntry
+	nil,                                     // 48: lianzhen.v1.AmbulatoryEvent.EvidenceEntry
+	(Priority)(0),                           // 49: lianzhen.v1.Priority
+	(Sex)(0),                                // 50: lianzhen.v1.Sex
+	(*timestamppb.Timestamp)(nil),           // 51: google.protobuf.Timestamp
+	(IdentityGrade)(0),                      // 52: lianzhen.v1.IdentityGrade
+	(*httpbody.HttpBody)(nil),               // 53: google.api.HttpBody
 }
 var file_lianzhen_v1_ecg_proto_depIdxs = []int32{
 	3,  // 0: lianzhen.v1.UploadTracingRequest.begin:type_name -> lianzhen.v1.UploadTracingBegin
-	47, // 1: lianzhen.v1.UploadTracingBegin.priority:type_name -> lianzhen.v1.Priority
-	48, // 2: lianzhen.v1.UploadTracingBegin.patient_sex:type_name -> lianzhen.v1.Sex
-	49, // 3: lianzhen.v1.UploadTracingBegin.first_contact_at:type_name -> google.protobuf.Timestamp
+	49, // 1: lianzhen.v1.UploadTracingBegin.priority:type_name -> lianzhen.v1.Priority
+	50, // 2: lianzhen.v1.UploadTracingBegin.patient_sex:type_name -> lianzhen.v1.Sex
+	51, // 3: lianzhen.v1.UploadTracingBegin.first_contact_at:type_name -> google.protobuf.Timestamp
 	5,  // 4: lianzhen.v1.StoredTracing.warnings:type_name -> lianzhen.v1.TracingWarning
-	49, // 5: lianzhen.v1.SearchTracingsRequest.recorded_from:type_name -> google.protobuf.Timestamp
-	49, // 6: lianzhen.v1.SearchTracingsRequest.recorded_to:type_name -> google.protobuf.Timestamp
+	51, // 5: lianzhen.v1.SearchTracingsRequest.recorded_from:type_name -> google.protobuf.Timestamp
+	51, // 6: lianzhen.v1.SearchTracingsRequest.recorded_to:type_name -> google.protobuf.Timestamp
 	0,  // 7: lianzhen.v1.SearchTracingsRequest.kind:type_name -> lianzhen.v1.TracingKind
 	8,  // 8: lianzhen.v1.SearchTracingsResponse.tracings:type_name -> lianzhen.v1.Tracing
-	50, // 9: lianzhen.v1.Tracing.identity:type_name -> lianzhen.v1.IdentityGrade
-	48, // 10: lianzhen.v1.Tracing.patient_sex:type_name -> lianzhen.v1.Sex
+	52, // 9: lianzhen.v1.Tracing.identity:type_name -> lianzhen.v1.IdentityGrade
+	50, // 10: lianzhen.v1.Tracing.patient_sex:type_name -> lianzhen.v1.Sex
 	0,  // 11: lianzhen.v1.Tracing.kind:type_name -> lianzhen.v1.TracingKind
-	47, // 12: lianzhen.v1.Tracing.priority:type_name -> lianzhen.v1.Priority
-	49, // 13: lianzhen.v1.Tracing.recorded_at:type_name -> google.protobuf.Timestamp
-	49, // 14: lianzhen.v1.Tracing.received_at:type_name -> google.protobuf.Timestamp
+	49, // 12: lianzhen.v1.Tracing.priority:type_name -> lianzhen.v1.Priority
+	51, // 13: lianzhen.v1.Tracing.recorded_at:type_name -> google.protobuf.Timestamp
+	51, // 14: lianzhen.v1.Tracing.received_at:type_name -> google.protobuf.Timestamp
 	5,  // 15: lianzhen.v1.Tracing.warnings:type_name -> lianzhen.v1.TracingWarning
 	12, // 16: lianzhen.v1.Tracing.findings:type_name -> lianzhen.v1.EcgFinding
 	9,  // 17: lianzhen.v1.Tracing.measurements:type_name -> lianzhen.v1.EcgMeasurement
@@ -4275,74 +4439,78 @@ var file_lianzhen_v1_ecg_proto_depIdxs = []int32{
 	13, // 19: lianzhen.v1.Tracing.quality:type_name -> lianzhen.v1.LeadQuality
 	1,  // 20: lianzhen.v1.Tracing.analysis:type_name -> lianzhen.v1.AnalysisState
 	14, // 21: lianzhen.v1.Tracing.alarms:type_name -> lianzhen.v1.EcgAlarm
-	49, // 22: lianzhen.v1.Tracing.first_contact_at:type_name -> google.protobuf.Timestamp
+	51, // 22: lianzhen.v1.Tracing.first_contact_at:type_name -> google.protobuf.Timestamp
 	15, // 23: lianzhen.v1.Tracing.clocks:type_name -> lianzhen.v1.PathwayClock
 	14, // 24: lianzhen.v1.Tracing.buttons:type_name -> lianzhen.v1.EcgAlarm
 	10, // 25: lianzhen.v1.EcgMeasurement.source:type_name -> lianzhen.v1.EcgSource
 	10, // 26: lianzhen.v1.EcgStatement.source:type_name -> lianzhen.v1.EcgSource
-	45, // 27: lianzhen.v1.EcgFinding.evidence:type_name -> lianzhen.v1.EcgFinding.EvidenceEntry
-	49, // 28: lianzhen.v1.PathwayClock.started_at:type_name -> google.protobuf.Timestamp
-	49, // 29: lianzhen.v1.PathwayClock.ended_at:type_name -> google.protobuf.Timestamp
-	49, // 30: lianzhen.v1.TracingComparison.recorded_at:type_name -> google.protobuf.Timestamp
-	49, // 31: lianzhen.v1.TracingComparison.with_recorded_at:type_name -> google.protobuf.Timestamp
+	47, // 27: lianzhen.v1.EcgFinding.evidence:type_name -> lianzhen.v1.EcgFinding.EvidenceEntry
+	51, // 28: lianzhen.v1.PathwayClock.started_at:type_name -> google.protobuf.Timestamp
+	51, // 29: lianzhen.v1.PathwayClock.ended_at:type_name -> google.protobuf.Timestamp
+	51, // 30: lianzhen.v1.TracingComparison.recorded_at:type_name -> google.protobuf.Timestamp
+	51, // 31: lianzhen.v1.TracingComparison.with_recorded_at:type_name -> google.protobuf.Timestamp
 	24, // 32: lianzhen.v1.TracingComparison.differences:type_name -> lianzhen.v1.EcgDifference
 	25, // 33: lianzhen.v1.TracingComparison.overlays:type_name -> lianzhen.v1.EcgOverlay
 	28, // 34: lianzhen.v1.DraftConclusionsResponse.conclusions:type_name -> lianzhen.v1.EcgConclusion
 	31, // 35: lianzhen.v1.AmbulatorySummary.total:type_name -> lianzhen.v1.AmbulatoryHour
 	31, // 36: lianzhen.v1.AmbulatorySummary.hours:type_name -> lianzhen.v1.AmbulatoryHour
 	32, // 37: lianzhen.v1.AmbulatorySummary.events:type_name -> lianzhen.v1.AmbulatoryEvent
-	46, // 38: lianzhen.v1.AmbulatoryEvent.evidence:type_name -> lianzhen.v1.AmbulatoryEvent.EvidenceEntry
-	49, // 39: lianzhen.v1.SetPathwayRequest.first_contact_at:type_name -> google.protobuf.Timestamp
-	49, // 40: lianzhen.v1.SetPathwayRequest.door_in_at:type_name -> google.protobuf.Timestamp
-	49, // 41: lianzhen.v1.SetPathwayRequest.door_out_at:type_name -> google.protobuf.Timestamp
-	49, // 42: lianzhen.v1.SetPathwayRequest.needle_at:type_name -> google.protobuf.Timestamp
-	49, // 43: lianzhen.v1.SetPathwayRequest.wire_at:type_name -> google.protobuf.Timestamp
-	49, // 44: lianzhen.v1.SetPathwayRequest.troponin_at:type_name -> google.protobuf.Timestamp
-	49, // 45: lianzhen.v1.SetPathwayRequest.onset_at:type_name -> google.protobuf.Timestamp
-	49, // 46: lianzhen.v1.SetPathwayRequest.pci_door_at:type_name -> google.protobuf.Timestamp
-	28, // 47: lianzhen.v1.ListConclusionsResponse.conclusions:type_name -> lianzhen.v1.EcgConclusion
-	36, // 48: lianzhen.v1.ListConclusionsResponse.templates:type_name -> lianzhen.v1.EcgTemplate
-	49, // 49: lianzhen.v1.CriticalRules.recorded_at:type_name -> google.protobuf.Timestamp
-	39, // 50: lianzhen.v1.CriticalRules.trials:type_name -> lianzhen.v1.RuleTrial
-	43, // 51: lianzhen.v1.ListTracingQuarantineResponse.files:type_name -> lianzhen.v1.QuarantinedTracing
-	49, // 52: lianzhen.v1.QuarantinedTracing.received_at:type_name -> google.protobuf.Timestamp
-	2,  // 53: lianzhen.v1.EcgService.UploadTracing:input_type -> lianzhen.v1.UploadTracingRequest
-	6,  // 54: lianzhen.v1.EcgService.SearchTracings:input_type -> lianzhen.v1.SearchTracingsRequest
-	16, // 55: lianzhen.v1.EcgService.GetTracing:input_type -> lianzhen.v1.GetTracingRequest
-	17, // 56: lianzhen.v1.EcgService.FetchTracing:input_type -> lianzhen.v1.FetchTracingRequest
-	19, // 57: lianzhen.v1.EcgService.GetSamples:input_type -> lianzhen.v1.GetSamplesRequest
-	20, // 58: lianzhen.v1.EcgService.RenderTracing:input_type -> lianzhen.v1.RenderTracingRequest
-	21, // 59: lianzhen.v1.EcgService.ExportTracing:input_type -> lianzhen.v1.ExportTracingRequest
-	22, // 60: lianzhen.v1.EcgService.CompareTracings:input_type -> lianzhen.v1.CompareTracingsRequest
-	26, // 61: lianzhen.v1.EcgService.DraftConclusions:input_type -> lianzhen.v1.DraftConclusionsRequest
-	29, // 62: lianzhen.v1.EcgService.GetAmbulatorySummary:input_type -> lianzhen.v1.GetAmbulatorySummaryRequest
-	33, // 63: lianzhen.v1.EcgService.SetPathway:input_type -> lianzhen.v1.SetPathwayRequest
-	34, // 64: lianzhen.v1.EcgService.ListConclusions:input_type -> lianzhen.v1.ListConclusionsRequest
-	37, // 65: lianzhen.v1.EcgService.GetCriticalRules:input_type -> lianzhen.v1.GetCriticalRulesRequest
-	40, // 66: lianzhen.v1.EcgService.UpdateCriticalRules:input_type -> lianzhen.v1.UpdateCriticalRulesRequest
-	41, // 67: lianzhen.v1.EcgService.ListTracingQuarantine:input_type -> lianzhen.v1.ListTracingQuarantineRequest
-	44, // 68: lianzhen.v1.EcgService.ResolveTracingQuarantine:input_type -> lianzhen.v1.ResolveTracingQuarantineRequest
-	4,  // 69: lianzhen.v1.EcgService.UploadTracing:output_type -> lianzhen.v1.StoredTracing
-	7,  // 70: lianzhen.v1.EcgService.SearchTracings:output_type -> lianzhen.v1.SearchTracingsResponse
-	8,  // 71: lianzhen.v1.EcgService.GetTracing:output_type -> lianzhen.v1.Tracing
-	18, // 72: lianzhen.v1.EcgService.FetchTracing:output_type -> lianzhen.v1.TracingChunk
-	51, // 73: lianzhen.v1.EcgService.GetSamples:output_type -> google.api.HttpBody
-	51, // 74: lianzhen.v1.EcgService.RenderTracing:output_type -> google.api.HttpBody
-	51, // 75: lianzhen.v1.EcgService.ExportTracing:output_type -> google.api.HttpBody
-	23, // 76: lianzhen.v1.EcgService.CompareTracings:output_type -> lianzhen.v1.TracingComparison
-	27, // 77: lianzhen.v1.EcgService.DraftConclusions:output_type -> lianzhen.v1.DraftConclusionsResponse
-	30, // 78: lianzhen.v1.EcgService.GetAmbulatorySummary:output_type -> lianzhen.v1.AmbulatorySummary
-	8,  // 79: lianzhen.v1.EcgService.SetPathway:output_type -> lianzhen.v1.Tracing
-	35, // 80: lianzhen.v1.EcgService.ListConclusions:output_type -> lianzhen.v1.ListConclusionsResponse
-	38, // 81: lianzhen.v1.EcgService.GetCriticalRules:output_type -> lianzhen.v1.CriticalRules
-	38, // 82: lianzhen.v1.EcgService.UpdateCriticalRules:output_type -> lianzhen.v1.CriticalRules
-	42, // 83: lianzhen.v1.EcgService.ListTracingQuarantine:output_type -> lianzhen.v1.ListTracingQuarantineResponse
-	43, // 84: lianzhen.v1.EcgService.ResolveTracingQuarantine:output_type -> lianzhen.v1.QuarantinedTracing
-	69, // [69:85] is the sub-list for method output_type
-	53, // [53:69] is the sub-list for method input_type
-	53, // [53:53] is the sub-list for extension type_name
-	53, // [53:53] is the sub-list for extension extendee
-	0,  // [0:53] is the sub-list for field type_name
+	48, // 38: lianzhen.v1.AmbulatoryEvent.evidence:type_name -> lianzhen.v1.AmbulatoryEvent.EvidenceEntry
+	51, // 39: lianzhen.v1.SetPathwayRequest.first_contact_at:type_name -> google.protobuf.Timestamp
+	51, // 40: lianzhen.v1.SetPathwayRequest.door_in_at:type_name -> google.protobuf.Timestamp
+	51, // 41: lianzhen.v1.SetPathwayRequest.door_out_at:type_name -> google.protobuf.Timestamp
+	51, // 42: lianzhen.v1.SetPathwayRequest.needle_at:type_name -> google.protobuf.Timestamp
+	51, // 43: lianzhen.v1.SetPathwayRequest.wire_at:type_name -> google.protobuf.Timestamp
+	51, // 44: lianzhen.v1.SetPathwayRequest.troponin_at:type_name -> google.protobuf.Timestamp
+	51, // 45: lianzhen.v1.SetPathwayRequest.onset_at:type_name -> google.protobuf.Timestamp
+	51, // 46: lianzhen.v1.SetPathwayRequest.pci_door_at:type_name -> google.protobuf.Timestamp
+	50, // 47: lianzhen.v1.AssignTracingRequest.patient_sex:type_name -> lianzhen.v1.Sex
+	8,  // 48: lianzhen.v1.AssignTracingResponse.tracing:type_name -> lianzhen.v1.Tracing
+	28, // 49: lianzhen.v1.ListConclusionsResponse.conclusions:type_name -> lianzhen.v1.EcgConclusion
+	38, // 50: lianzhen.v1.ListConclusionsResponse.templates:type_name -> lianzhen.v1.EcgTemplate
+	51, // 51: lianzhen.v1.CriticalRules.recorded_at:type_name -> google.protobuf.Timestamp
+	41, // 52: lianzhen.v1.CriticalRules.trials:type_name -> lianzhen.v1.RuleTrial
+	45, // 53: lianzhen.v1.ListTracingQuarantineResponse.files:type_name -> lianzhen.v1.QuarantinedTracing
+	51, // 54: lianzhen.v1.QuarantinedTracing.received_at:type_name -> google.protobuf.Timestamp
+	2,  // 55: lianzhen.v1.EcgService.UploadTracing:input_type -> lianzhen.v1.UploadTracingRequest
+	6,  // 56: lianzhen.v1.EcgService.SearchTracings:input_type -> lianzhen.v1.SearchTracingsRequest
+	16, // 57: lianzhen.v1.EcgService.GetTracing:input_type -> lianzhen.v1.GetTracingRequest
+	17, // 58: lianzhen.v1.EcgService.FetchTracing:input_type -> lianzhen.v1.FetchTracingRequest
+	19, // 59: lianzhen.v1.EcgService.GetSamples:input_type -> lianzhen.v1.GetSamplesRequest
+	20, // 60: lianzhen.v1.EcgService.RenderTracing:input_type -> lianzhen.v1.RenderTracingRequest
+	21, // 61: lianzhen.v1.EcgService.ExportTracing:input_type -> lianzhen.v1.ExportTracingRequest
+	22, // 62: lianzhen.v1.EcgService.CompareTracings:input_type -> lianzhen.v1.CompareTracingsRequest
+	26, // 63: lianzhen.v1.EcgService.DraftConclusions:input_type -> lianzhen.v1.DraftConclusionsRequest
+	29, // 64: lianzhen.v1.EcgService.GetAmbulatorySummary:input_type -> lianzhen.v1.GetAmbulatorySummaryRequest
+	33, // 65: lianzhen.v1.EcgService.SetPathway:input_type -> lianzhen.v1.SetPathwayRequest
+	34, // 66: lianzhen.v1.EcgService.AssignTracing:input_type -> lianzhen.v1.AssignTracingRequest
+	36, // 67: lianzhen.v1.EcgService.ListConclusions:input_type -> lianzhen.v1.ListConclusionsRequest
+	39, // 68: lianzhen.v1.EcgService.GetCriticalRules:input_type -> lianzhen.v1.GetCriticalRulesRequest
+	42, // 69: lianzhen.v1.EcgService.UpdateCriticalRules:input_type -> lianzhen.v1.UpdateCriticalRulesRequest
+	43, // 70: lianzhen.v1.EcgService.ListTracingQuarantine:input_type -> lianzhen.v1.ListTracingQuarantineRequest
+	46, // 71: lianzhen.v1.EcgService.ResolveTracingQuarantine:input_type -> lianzhen.v1.ResolveTracingQuarantineRequest
+	4,  // 72: lianzhen.v1.EcgService.UploadTracing:output_type -> lianzhen.v1.StoredTracing
+	7,  // 73: lianzhen.v1.EcgService.SearchTracings:output_type -> lianzhen.v1.SearchTracingsResponse
+	8,  // 74: lianzhen.v1.EcgService.GetTracing:output_type -> lianzhen.v1.Tracing
+	18, // 75: lianzhen.v1.EcgService.FetchTracing:output_type -> lianzhen.v1.TracingChunk
+	53, // 76: lianzhen.v1.EcgService.GetSamples:output_type -> google.api.HttpBody
+	53, // 77: lianzhen.v1.EcgService.RenderTracing:output_type -> google.api.HttpBody
+	53, // 78: lianzhen.v1.EcgService.ExportTracing:output_type -> google.api.HttpBody
+	23, // 79: lianzhen.v1.EcgService.CompareTracings:output_type -> lianzhen.v1.TracingComparison
+	27, // 80: lianzhen.v1.EcgService.DraftConclusions:output_type -> lianzhen.v1.DraftConclusionsResponse
+	30, // 81: lianzhen.v1.EcgService.GetAmbulatorySummary:output_type -> lianzhen.v1.AmbulatorySummary
+	8,  // 82: lianzhen.v1.EcgService.SetPathway:output_type -> lianzhen.v1.Tracing
+	35, // 83: lianzhen.v1.EcgService.AssignTracing:output_type -> lianzhen.v1.AssignTracingResponse
+	37, // 84: lianzhen.v1.EcgService.ListConclusions:output_type -> lianzhen.v1.ListConclusionsResponse
+	40, // 85: lianzhen.v1.EcgService.GetCriticalRules:output_type -> lianzhen.v1.CriticalRules
+	40, // 86: lianzhen.v1.EcgService.UpdateCriticalRules:output_type -> lianzhen.v1.CriticalRules
+	44, // 87: lianzhen.v1.EcgService.ListTracingQuarantine:output_type -> lianzhen.v1.ListTracingQuarantineResponse
+	45, // 88: lianzhen.v1.EcgService.ResolveTracingQuarantine:output_type -> lianzhen.v1.QuarantinedTracing
+	72, // [72:89] is the sub-list for method output_type
+	55, // [55:72] is the sub-list for method input_type
+	55, // [55:55] is the sub-list for extension type_name
+	55, // [55:55] is the sub-list for extension extendee
+	0,  // [0:55] is the sub-list for field type_name
 }
 
 func init() { file_lianzhen_v1_ecg_proto_init() }
@@ -4361,7 +4529,7 @@ func file_lianzhen_v1_ecg_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_lianzhen_v1_ecg_proto_rawDesc), len(file_lianzhen_v1_ecg_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   45,
+			NumMessages:   47,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

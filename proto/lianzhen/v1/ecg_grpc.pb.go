@@ -33,6 +33,7 @@ const (
 	EcgService_DraftConclusions_FullMethodName         = "/lianzhen.v1.EcgService/DraftConclusions"
 	EcgService_GetAmbulatorySummary_FullMethodName     = "/lianzhen.v1.EcgService/GetAmbulatorySummary"
 	EcgService_SetPathway_FullMethodName               = "/lianzhen.v1.EcgService/SetPathway"
+	EcgService_AssignTracing_FullMethodName            = "/lianzhen.v1.EcgService/AssignTracing"
 	EcgService_ListConclusions_FullMethodName          = "/lianzhen.v1.EcgService/ListConclusions"
 	EcgService_GetCriticalRules_FullMethodName         = "/lianzhen.v1.EcgService/GetCriticalRules"
 	EcgService_UpdateCriticalRules_FullMethodName      = "/lianzhen.v1.EcgService/UpdateCriticalRules"
@@ -70,6 +71,9 @@ type EcgServiceClient interface {
 	GetAmbulatorySummary(ctx context.Context, in *GetAmbulatorySummaryRequest, opts ...grpc.CallOption) (*AmbulatorySummary, error)
 	// Instants of the chest-pain pathway 胸痛时间节点; only those that are given change.
 	SetPathway(ctx context.Context, in *SetPathwayRequest, opts ...grpc.CallOption) (*Tracing, error)
+	// An administrator of the centre says whose tracing it really is. It is measured again, a signed report of the other person is
+	// withdrawn and the case comes back. Assigning it back undoes it.
+	AssignTracing(ctx context.Context, in *AssignTracingRequest, opts ...grpc.CallOption) (*AssignTracingResponse, error)
 	// The catalogue of coded statements, by code, short code, pinyin initials or words.
 	ListConclusions(ctx context.Context, in *ListConclusionsRequest, opts ...grpc.CallOption) (*ListConclusionsResponse, error)
 	// The critical-value rules of the caller's centre (YAML), or of the given one.
@@ -211,6 +215,16 @@ func (c *ecgServiceClient) SetPathway(ctx context.Context, in *SetPathwayRequest
 	return out, nil
 }
 
+func (c *ecgServiceClient) AssignTracing(ctx context.Context, in *AssignTracingRequest, opts ...grpc.CallOption) (*AssignTracingResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(AssignTracingResponse)
+	err := c.cc.Invoke(ctx, EcgService_AssignTracing_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *ecgServiceClient) ListConclusions(ctx context.Context, in *ListConclusionsRequest, opts ...grpc.CallOption) (*ListConclusionsResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(ListConclusionsResponse)
@@ -291,6 +305,9 @@ type EcgServiceServer interface {
 	GetAmbulatorySummary(context.Context, *GetAmbulatorySummaryRequest) (*AmbulatorySummary, error)
 	// Instants of the chest-pain pathway 胸痛时间节点; only those that are given change.
 	SetPathway(context.Context, *SetPathwayRequest) (*Tracing, error)
+	// An administrator of the centre says whose tracing it really is. It is measured again, a signed report of the other person is
+	// withdrawn and the case comes back. Assigning it back undoes it.
+	AssignTracing(context.Context, *AssignTracingRequest) (*AssignTracingResponse, error)
 	// The catalogue of coded statements, by code, short code, pinyin initials or words.
 	ListConclusions(context.Context, *ListConclusionsRequest) (*ListConclusionsResponse, error)
 	// The critical-value rules of the caller's centre (YAML), or of the given one.
@@ -342,6 +359,9 @@ func (UnimplementedEcgServiceServer) GetAmbulatorySummary(context.Context, *GetA
 }
 func (UnimplementedEcgServiceServer) SetPathway(context.Context, *SetPathwayRequest) (*Tracing, error) {
 	return nil, status.Error(codes.Unimplemented, "method SetPathway not implemented")
+}
+func (UnimplementedEcgServiceServer) AssignTracing(context.Context, *AssignTracingRequest) (*AssignTracingResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method AssignTracing not implemented")
 }
 func (UnimplementedEcgServiceServer) ListConclusions(context.Context, *ListConclusionsRequest) (*ListConclusionsResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ListConclusions not implemented")
@@ -559,6 +579,24 @@ func _EcgService_SetPathway_Handler(srv interface{}, ctx context.Context, dec fu
 	return interceptor(ctx, in, info, handler)
 }
 
+func _EcgService_AssignTracing_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(AssignTracingRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(EcgServiceServer).AssignTracing(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: EcgService_AssignTracing_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(EcgServiceServer).AssignTracing(ctx, req.(*AssignTracingRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _EcgService_ListConclusions_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(ListConclusionsRequest)
 	if err := dec(in); err != nil {
@@ -691,6 +729,10 @@ var EcgService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "SetPathway",
 			Handler:    _EcgService_SetPathway_Handler,
+		},
+		{
+			MethodName: "AssignTracing",
+			Handler:    _EcgService_AssignTracing_Handler,
 		},
 		{
 			MethodName: "ListConclusions",
