@@ -164,3 +164,13 @@ func (c *Centre) assignIn(ctx context.Context, tx *store.Tx, s record.Scope, t K
 	}.By(s))
 	return taken, nil
 }
+
+// Readers lists who has opened a tracing in the last 90 days, and must be told when it was another person's.
+func (c *Centre) Readers(ctx context.Context, s record.Scope, id record.ExamID) ([]reading.Reader, error) {
+	s.RelatedAt = ""
+	t, err := c.Get(ctx, s, id)
+	if err != nil {
+		return nil, err
+	}
+	return c.room.Readers(ctx, t.ID, "tracing.read", "tracing.exported")
+}

@@ -12,6 +12,7 @@ import (
 	"github.com/lianzhen/lianzhen/ecg"
 	"github.com/lianzhen/lianzhen/imaging"
 	pb "github.com/lianzhen/lianzhen/proto/lianzhen/v1"
+	"github.com/lianzhen/lianzhen/reading"
 	"github.com/lianzhen/lianzhen/record"
 )
 
@@ -114,12 +115,14 @@ func (s *imagingServer) ListStudyReaders(ctx context.Context, req *pb.ListStudyR
 	if err != nil {
 		return nil, err
 	}
-	return &pb.ListStudyReadersResponse{Readers: each(all, func(r imaging.Reader) *pb.StudyReader {
-		return &pb.StudyReader{
-			ActorKind: string(r.Kind), ActorId: r.ID, InstitutionId: string(r.Institution), Name: r.Name, Times: int32(r.Times),
-			FirstAt: instant(r.First), LastAt: instant(r.Last),
-		}
-	})}, nil
+	return &pb.ListStudyReadersResponse{Readers: each(all, readerToPB)}, nil
+}
+
+func readerToPB(r reading.Reader) *pb.StudyReader {
+	return &pb.StudyReader{
+		ActorKind: string(r.Kind), ActorId: r.ID, InstitutionId: string(r.Institution), Name: r.Name, Times: int32(r.Times),
+		FirstAt: instant(r.First), LastAt: instant(r.Last),
+	}
 }
 
 func correctionToPB(c imaging.Correction) *pb.Correction {

@@ -326,6 +326,14 @@ func (s *ecgServer) AssignTracing(ctx context.Context, req *pb.AssignTracingRequ
 	return &pb.AssignTracingResponse{Tracing: t, ReportWithdrawn: a.ReportWithdrawn}, nil
 }
 
+func (s *ecgServer) ListTracingReaders(ctx context.Context, req *pb.ListTracingReadersRequest) (*pb.ListTracingReadersResponse, error) {
+	all, err := s.ECG.Readers(ctx, scopeOf(ctx), record.ExamID(req.GetTracingId()))
+	if err != nil {
+		return nil, err
+	}
+	return &pb.ListTracingReadersResponse{Readers: each(all, readerToPB)}, nil
+}
+
 func (s *ecgServer) ListConclusions(ctx context.Context, req *pb.ListConclusionsRequest) (*pb.ListConclusionsResponse, error) {
 	found := conclusion.Search(req.GetQuery(), req.GetLanguage())
 	found = found[:min(len(found), pageSize(req.GetPageSize()))]

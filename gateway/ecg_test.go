@@ -513,6 +513,11 @@ func TestATracingIsAssignedToWhomItBelongs(t *testing.T) {
 	if n := len(all.GetCriticalValues()); n != len(st.GetAlarms()) {
 		t.Errorf("%d alarms, %d before", n, len(st.GetAlarms()))
 	}
+	who, err := ecgs.ListTracingReaders(admin, &pb.ListTracingReadersRequest{TracingId: st.GetTracingId()})
+	must(t, err)
+	if len(who.GetReaders()) < 3 { // the reader, the reviewer, the administrator
+		t.Errorf("%v", who)
+	}
 	same := h.postECG(key, h.do(ask{method: "GET", path: "/api/v1/ecg/tracings/" + st.GetTracingId() + "/file", header: bearer(key)}).want(t, 200).text)
 	if again := same.want(t, 200).storedTracing(t); again.GetPatientId() != tr.GetPatientId() {
 		t.Error("the same file again is the other person's")

@@ -66,6 +66,7 @@ var rpcRules = map[string]rule{
 	pb.EcgService_GetAmbulatorySummary_FullMethodName:     {kind: "ecg", act: "read"},
 	pb.EcgService_SetPathway_FullMethodName:               {kind: "ecg", act: "write"},
 	pb.EcgService_AssignTracing_FullMethodName:            {kind: "ecg", act: "correct"},
+	pb.EcgService_ListTracingReaders_FullMethodName:       {kind: "ecg", act: "correct"},
 	pb.EcgService_ListConclusions_FullMethodName:          {kind: "ecg", act: "read"},
 	pb.EcgService_GetCriticalRules_FullMethodName:         {kind: "ecg", act: "rules"},
 	pb.EcgService_UpdateCriticalRules_FullMethodName:      {kind: "ecg", act: "rules"},

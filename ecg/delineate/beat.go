@@ -9,7 +9,7 @@ import (
 
 // Over all leads a wave is between these quantiles of the limits in the leads in which it is at least of this share of the largest.
 const (
-	earliest   = 0.15
+	earliest   = 0.25
 	latest     = 0.85
 	largeShare = 0.25
 )

@@ -64,9 +64,9 @@ func (s *study) delineate(members []int, out [][]Waves) {
 		each[l].within(a.leads[l].x)
 	}
 	weights := s.tWaves(a, each)
-	draw(each, tOf, weights, tKeepOn, tKeepOff)
+	draw(each, tOf, weights)
 	weights = s.pWaves(a, each)
-	draw(each, pOf, weights, pKeep, pKeep)
+	draw(each, pOf, weights)
 	s.gate(a, each)
 	if s.usual == nil {
 		s.usual, s.usualWaves = a, each

@@ -17,13 +17,14 @@ const (
 	pSlopesMS   = 130 // from steepest rise to steepest fall
 	pNearMS     = 60  // peaks of the leads lie together
 	pUpright    = 2.0 // an upright wave counts more
+	pUsualMS    = 105 // from its peak to the QRS complex
+	pAboutMS    = 120 // farther from there a wave counts less and less
 	pSecond     = 0.5 // of its steepest slope has a second hump
 	pLongestMS  = 120 // from the first steep place to the last
 	pRefineMS   = 16
 	pOnShare    = 0.4 // of the steepest slope
 	pOffShare   = 0.6
 	pFootMS     = 80
-	pKeep       = 0.5 // of a lead's difference from the median of leads
 )
 
 // pWaves finds the P wave of each lead and gives the sizes. A bump counts by what of it all beats have.
@@ -48,6 +49,8 @@ func (s *study) pWaves(a *average, each []Waves) []float64 {
 		for i := range all[l] {
 			b := &all[l][i]
 			b.size *= s.coherence(a, l, b.rise.at, b.fall.at)
+			d := (float64(a.qrs.On-b.at) - float64(s.ms(pUsualMS))) / float64(s.ms(pAboutMS))
+			b.size *= math.Exp(-d * d)
 			if b.rise.v > 0 {
 				b.size *= pUpright
 			}
@@ -81,9 +84,9 @@ func (s *study) pLimits(a *average, l int, b bump, from, qrs int) Wave {
 	fine := a.leads[l].w[pFineScale]
 	first, last = s.refine(fine, first), s.refine(fine, last)
 	return Wave{
-		On:   foot(fine, first, -1, pOnShare, max(0, first.at-s.ms(pFootMS))),
+		On:   walk{fine, -1, max(0, first.at-s.ms(pFootMS))}.foot(first, pOnShare),
 		Peak: b.at,
-		Off:  foot(fine, last, 1, pOffShare, min(qrs, last.at+s.ms(pFootMS))),
+		Off:  walk{fine, 1, min(qrs, last.at+s.ms(pFootMS))}.foot(last, pOffShare),
 		OK:   true,
 	}
 }

@@ -17,9 +17,8 @@ const (
 	qrsBeforeMS, qrsAfterMS = 70, 80 // around the QRS position, where the steepest slope is
 	qrsLongOnMS             = 150    // from there at most
 	qrsLongOffMS            = 180
-	qrsEarlierMS            = 10  // by which a lead may start before all leads together
-	qrsLaterMS              = 15  // and end after
-	qrsKeep                 = 0.3 // of a lead's difference from the median of leads
+	qrsEarlierMS            = 10 // by which a lead may start before all leads together
+	qrsLaterMS              = 15 // and end after
 )
 
 // complexes finds the QRS complex in each lead, drawn towards the others.
@@ -29,7 +28,7 @@ func (s *study) complexes(a *average) []Waves {
 	for l := range each {
 		weights[l] = rms(a.leads[l].w[qrsOnScale], each[l].QRS.On, each[l].QRS.Off)
 	}
-	draw(each, qrsOf, weights, qrsKeep, qrsKeep)
+	draw(each, qrsOf, weights)
 	return each
 }
 
@@ -37,14 +36,14 @@ func (s *study) complexes(a *average) []Waves {
 func (s *study) complexesApart(a *average) []Waves {
 	a.qrs = s.together(a)
 	each := make([]Waves, len(a.leads))
-	lo, hi := a.qrs.On-s.ms(qrsEarlierMS), a.qrs.Off+s.ms(qrsLaterMS)
+	within := [2]int{a.qrs.On - s.ms(qrsEarlierMS), a.qrs.Off + s.ms(qrsLaterMS)}
 	for l := range each {
 		c, w := &a.leads[l], &each[l]
 		w.Q, w.R, w.S = -1, -1, -1
 		if !a.qrs.OK {
 			continue
 		}
-		w.QRS = s.limits(c.w[qrsOnScale], c.w[qrsOffScale], a.pre, lo, hi)
+		w.QRS = s.limits(c.w[qrsOnScale], c.w[qrsOffScale], a.pre, within)
 		if !w.QRS.OK {
 			w.QRS = a.qrs
 		}
@@ -68,11 +67,12 @@ func (s *study) together(a *average) Wave {
 		on[i] = math.Sqrt(on[i] / float64(len(a.leads)))
 		off[i] = math.Sqrt(off[i] / float64(len(a.leads)))
 	}
-	return s.limits(on, off, a.pre, 1, n-2)
+	return s.limits(on, off, a.pre, [2]int{1, n - 2})
 }
 
-// limits are found from the steepest slope near zero outward, within lo and hi.
-func (s *study) limits(on, off []float64, zero, lo, hi int) Wave {
+// limits are found from the steepest slope near zero outward, each in its own wavelet.
+func (s *study) limits(on, off []float64, zero int, within [2]int) Wave {
+	lo, hi := within[0], within[1]
 	ps := peaks(on, max(lo, zero-s.ms(qrsBeforeMS)), min(hi, zero+s.ms(qrsAfterMS)))
 	b := largest(ps)
 	if b < 0 {
@@ -82,9 +82,9 @@ func (s *study) limits(on, off []float64, zero, lo, hi int) Wave {
 	floor := qrsNoise * typical(on)
 	ordinary := math.Pow(math.Abs(ps[b].v), qrsPower) * math.Pow(qrsOrdinaryUV, 1-qrsPower)
 	return Wave{
-		On:   extent(on, at, -1, max(qrsOnShare*ordinary, floor), s.ms(qrsGapOnMS), max(lo, at-s.ms(qrsLongOnMS))),
+		On:   walk{on, -1, max(lo, at-s.ms(qrsLongOnMS))}.extent(at, max(qrsOnShare*ordinary, floor), s.ms(qrsGapOnMS)),
 		Peak: at,
-		Off:  extent(off, at, 1, qrsOffShare*ordinary, s.ms(qrsGapOffMS), min(hi, at+s.ms(qrsLongOffMS))),
+		Off:  walk{off, 1, min(hi, at+s.ms(qrsLongOffMS))}.extent(at, qrsOffShare*ordinary, s.ms(qrsGapOffMS)),
 		OK:   true,
 	}
 }
@@ -96,21 +96,6 @@ func typical(w []float64) float64 {
 		v[i] = math.Abs(w[i])
 	}
 	return median(v)
-}
-
-// extent is how far from a sample outward |w| stays above a threshold, but for silences no longer than gap.
-func extent(w []float64, at, dir int, above float64, gap, limit int) int {
-	end, silent := at, 0
-	for i := at; i != limit && i >= 0 && i < len(w); i += dir {
-		if math.Abs(w[i]) > above {
-			end, silent = i, 0
-			continue
-		}
-		if silent++; silent > gap {
-			break
-		}
-	}
-	return end
 }
 
 // peakShare of the largest deflection is the least of a Q, R or S wave.

@@ -6,9 +6,8 @@ import "math"
 
 // shape is the QRS complex of some beats at scale 3, all leads after another, decimated to about 250/s.
 type shape struct {
-	v    []float64
-	n    float64
-	last int // the last beat that joined
+	v []float64
+	n float64
 }
 
 const (
@@ -16,14 +15,19 @@ const (
 	shapeTo   = 120
 	shapeLag  = 48   // ms by which positions of like beats may differ
 	shapeLike = 0.90 // correlation of one shape
+	shapeMany = 24   // a beat is compared with the first and the last so many shapes: noise has no end of them
 )
 
+// classify puts each beat to the beats that it is like, and aligns it with them.
 func (s *study) classify() {
 	step := max(1, int(s.rate/250+0.5))
 	var shapes []shape
 	for i := range s.beats {
 		best, at, class := shapeLike, 0, -1
 		for c := range shapes {
+			if c >= shapeMany && c < len(shapes)-shapeMany {
+				continue
+			}
 			r, p := s.align(&shapes[c], s.beats[i].at, step)
 			if r > best {
 				best, at, class = r, p, c
@@ -34,7 +38,8 @@ func (s *study) classify() {
 			shapes = append(shapes, shape{})
 			s.classes = append(s.classes, nil)
 		}
-		s.beats[i].at, s.beats[i].class = at, class
+		at = min(max(at, 0), s.n-1)
+		s.beats[i].at = at
 		s.classes[class] = append(s.classes[class], i)
 		s.join(&shapes[class], at, step)
 	}
@@ -57,6 +62,7 @@ func (s *study) align(h *shape, at, step int) (float64, int) {
 	return best, where
 }
 
+// like is the correlation of the signal at a place with a shape.
 func (s *study) like(h *shape, at, step int) float64 {
 	var xy, xx, yy float64
 	k := 0
@@ -79,6 +85,7 @@ func (s *study) like(h *shape, at, step int) float64 {
 	return xy / math.Sqrt(xx*yy)
 }
 
+// join takes a beat into the running mean of a shape.
 func (s *study) join(h *shape, at, step int) {
 	from, to := s.ms(shapeFrom), s.ms(shapeTo)
 	k := 0

@@ -1,4 +1,4 @@
-// Pacing spikes: they are not part of a QRS complex, and are taken out of the fine wavelets.
+// Pacing spikes: they are not part of a QRS complex, and no complex begins with them.
 
 package delineate
 
@@ -8,11 +8,11 @@ const (
 	spikeQuietMS = 40 // around it, in which nothing is as steep
 	spikeRatio   = 2  // to what comes after it
 	spikeBefore  = 5  // to what comes before it: spikes within a complex stay
-	silentFromMS = 8  // around it, in which wavelets are silenced
+	silentFromMS = 8  // around it, in which the wavelet is silenced
 	silentToMS   = 20
 )
 
-// spikes finds them as a steepness over all leads that does not last and has no like around, and silences the wavelets there.
+// spikes finds them as a steepness over all leads that does not last and has no like around, and silences the wavelet there.
 func (s *study) spikes(leads [][]float64) {
 	if s.n < 2 {
 		return
@@ -24,7 +24,7 @@ func (s *study) spikes(leads [][]float64) {
 			steep[i] += d * d
 		}
 	}
-	far := s.ms(spikeQuietMS)
+	far := max(1, s.ms(spikeQuietMS))
 	least := spikeUV * spikeUV * float64(len(leads))
 	for i := far; i < len(steep)-far; i++ {
 		if steep[i] >= least && steep[i] >= steep[i-1] && steep[i] >= steep[i+1] && s.isSpike(steep, i, far) {
@@ -44,11 +44,9 @@ func (s *study) isSpike(steep []float64, at, far int) bool {
 	return true
 }
 
-// silence takes the fine wavelets out of a span.
+// silence takes the wavelet by which QRS complexes begin out of a span.
 func (s *study) silence(from, to int) {
-	from, to = max(from, 0), min(to, s.n-1)
 	for l := range s.leads {
-		clear(s.leads[l].w[2][from : to+1])
-		clear(s.leads[l].w[3][from : to+1])
+		clear(s.leads[l].w[qrsOnScale][max(from, 0):min(to+1, s.n)])
 	}
 }

@@ -40,9 +40,7 @@ type channel struct {
 }
 
 // beat is one complex; at is aligned with the others of its class.
-type beat struct {
-	at, class int
-}
+type beat struct{ at int }
 
 // average is the coherent mean of some like beats.
 type average struct {

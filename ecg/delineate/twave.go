@@ -5,21 +5,20 @@ package delineate
 import "math"
 
 const (
-	tScale      = 4
-	tRRShare    = 0.7 // of the interval, in which a T wave lies
-	tLatestMS   = 620
-	tNextMS     = 120 // it ends so long before the next QRS position
-	tLongestMS  = 260 // from steepest rise to steepest fall
-	tAfterMS    = 40  // its peak is so long after the QRS complex
-	tNearMS     = 80  // peaks of the leads lie together
-	tUpright    = 1.2 // an upright wave counts more
-	tOnShare    = 0.4 // of the steepest slope
-	tOffShare   = 0.4
-	tFootMS     = 160
-	trapeziumMS = 100 // from the steepest fall to the far side
-	tKeepOn     = 0.5 // of a lead's difference from the median of leads
-	tKeepOff    = 0.3
-	usualRRMS   = 800 // where there is a single beat
+	tScale     = 4
+	tRRShare   = 0.7 // of the interval, in which a T wave lies
+	tLatestMS  = 620
+	tNextMS    = 120 // it ends so long before the next QRS position
+	tLongestMS = 260 // from steepest rise to steepest fall
+	tAfterMS   = 40  // its peak is so long after the QRS complex
+	tNearMS    = 80  // peaks of the leads lie together
+	tUpright   = 1.2 // an upright wave counts more
+	tUsualS    = 0.3 // from the QRS position to its peak, where beats are one second apart; it goes with the root of the interval
+	tAboutMS   = 200 // farther from there a wave counts less and less
+	tOnShare   = 0.4 // of the steepest slope
+	tOffShare  = 0.4
+	tFootMS    = 160
+	usualRRMS  = 800 // where there is a single beat
 )
 
 // interval between beats, in samples: the first that is known.
@@ -41,6 +40,11 @@ func (s *study) tWaves(a *average, each []Waves) []float64 {
 	for l := range each {
 		if each[l].QRS.OK {
 			all[l] = s.tBumps(a.leads[l].w[tScale], each[l].QRS, to)
+			for i := range all[l] {
+				b := &all[l][i]
+				d := (float64(b.at-a.pre) - tUsualS*math.Sqrt(rr*s.rate)) / float64(s.ms(tAboutMS))
+				b.size *= math.Exp(-d * d)
+			}
 		}
 	}
 	sizes := make([]float64, len(each))
@@ -51,10 +55,11 @@ func (s *study) tWaves(a *average, each []Waves) []float64 {
 		b, w4, w := all[l][i], a.leads[l].w[tScale], &each[l]
 		sizes[l] = b.size
 		end := len(w4) - 1
-		slope := foot(w4, b.fall, 1, tOffShare, min(end, b.fall.at+s.ms(tFootMS)))
-		area := trapezium(a.leads[l].x, b.fall.at, min(end, b.fall.at+s.ms(trapeziumMS), next))
+		slope := walk{w4, 1, min(end, b.fall.at+s.ms(tFootMS))}.foot(b.fall, tOffShare)
+		// The far side is as long after the steepest fall as the steepest rise is before it.
+		area := trapezium(a.leads[l].x, b.fall.at, min(end, 2*b.fall.at-b.rise.at, next))
 		w.T = Wave{
-			On:   foot(w4, b.rise, -1, tOnShare, max(w.QRS.Off, b.rise.at-s.ms(tFootMS))),
+			On:   walk{w4, -1, max(w.QRS.Off, b.rise.at-s.ms(tFootMS))}.foot(b.rise, tOnShare),
 			Peak: b.at,
 			Off:  (slope + area) / 2, // both err to different sides
 			OK:   true,

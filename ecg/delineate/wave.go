@@ -108,9 +108,11 @@ func middle(votes []vote) float64 {
 	return 0
 }
 
-// draw moves the limits of one wave in every lead towards their median over leads, in which a lead counts by the size of its wave; on and
-// off are what is left of the difference.
-func draw(each []Waves, of func(*Waves) *Wave, weights []float64, on, off float64) {
+// keep is what stays of a lead's difference from the median of the leads.
+const keep = 0.5
+
+// draw moves the limits of one wave in every lead towards their median over leads, in which a lead counts by the size of its wave.
+func draw(each []Waves, of func(*Waves) *Wave, weights []float64) {
 	var ons, offs []vote
 	for l := range each {
 		if w := of(&each[l]); w.OK {
@@ -121,24 +123,46 @@ func draw(each []Waves, of func(*Waves) *Wave, weights []float64, on, off float6
 	mon, moff := middle(ons), middle(offs)
 	for l := range each {
 		if w := of(&each[l]); w.OK {
-			w.On = int(math.Round(mon + on*(float64(w.On)-mon)))
-			w.Off = int(math.Round(moff + off*(float64(w.Off)-moff)))
+			w.On = int(math.Round(mon + keep*(float64(w.On)-mon)))
+			w.Off = int(math.Round(moff + keep*(float64(w.Off)-moff)))
 			w.Peak = min(max(w.Peak, w.On), w.Off)
 		}
 	}
 }
 
+// walk goes along a wavelet, from a sample outward to a limit.
+type walk struct {
+	w     []float64
+	dir   int // 1 or -1
+	limit int
+}
+
+// extent is how far |w| stays above a threshold, but for silences no longer than gap.
+func (k walk) extent(at int, above float64, gap int) int {
+	end, silent := at, 0
+	for i := at; i != k.limit && i >= 0 && i < len(k.w); i += k.dir {
+		if math.Abs(k.w[i]) > above {
+			end, silent = i, 0
+			continue
+		}
+		if silent++; silent > gap {
+			break
+		}
+	}
+	return end
+}
+
 // turnShare of a maximum is how small a slope is before its growing again ends the wave.
 const turnShare = 0.5
 
-// foot walks from a modulus maximum outward to where the slope is less than a share of it, or begins to grow again.
-func foot(w []float64, p peak, dir int, share float64, limit int) int {
+// foot is where the slope is less than a share of a modulus maximum, or begins to grow again.
+func (k walk) foot(p peak, share float64) int {
 	sign := math.Copysign(1, p.v)
-	for i := p.at; ; i += dir {
-		if i == limit || i+dir < 0 || i+dir >= len(w) {
+	for i := p.at; ; i += k.dir {
+		if i == k.limit || i+k.dir < 0 || i+k.dir >= len(k.w) {
 			return i
 		}
-		m, next := sign*w[i], sign*w[i+dir]
+		m, next := sign*k.w[i], sign*k.w[i+k.dir]
 		if m < share*math.Abs(p.v) || next > m && m < turnShare*math.Abs(p.v) {
 			return i
 		}

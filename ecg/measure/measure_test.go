@@ -475,6 +475,36 @@ func TestContiguousLeads(t *testing.T) {
 	}
 }
 
+func FuzzAnalyse(f *testing.F) {
+	f.Add([]byte{1, 2, 3, 250, 0, 9}, 500, 2, 20)
+	f.Add([]byte("an electrocardiogram that is none"), 100, 12, 100)
+	f.Fuzz(func(t *testing.T, b []byte, rate, leads, times int) {
+		if len(b) == 0 || len(b) > 1000 || rate < 1 || rate > 1000 || leads < 1 || leads > 12 || times < 1 || times > 100 {
+			return
+		}
+		tr := whole(int64(rate))
+		for l := range leads {
+			samples := make([]int32, len(b)*times)
+			for i := range samples {
+				samples[i] = int32(b[(i+l)%len(b)]) << (i % 7)
+				if samples[i] == 0 {
+					samples[i] = tracing.Missing
+				}
+			}
+			tr.Groups[0].Leads = append(tr.Groups[0].Leads, lead(tracing.Twelve[l], samples))
+		}
+		r, err := Analyse(tr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range r.Measurements {
+			if math.IsNaN(m.Value) || math.IsInf(m.Value, 0) {
+				t.Errorf("%s is %g", m.Code, m.Value)
+			}
+		}
+	})
+}
+
 func BenchmarkAnalyse(b *testing.B) {
 	tr := synth.Make(synth.Spec{})
 	b.ReportAllocs()

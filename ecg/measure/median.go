@@ -23,8 +23,7 @@ type medianBeat struct {
 	leads []medianLead
 	from  []int // samples of the recording at which the beats in it start
 
-	coarse []medianLead // as recorded, where leads are interpolated
-	finer  int          // samples of leads for one that was recorded
+	recorded []medianLead // where leads are interpolated
 }
 
 type medianLead struct {
@@ -49,8 +48,7 @@ func (m *medianBeat) signals() [][]float64 {
 	return out
 }
 
-// medianOf makes it of the chosen beats (indices); rr is the usual interval in samples. before is how far before the place of the
-// QRS complex the level is flat, in samples; 0: not known yet, and the level is taken from the whole beat.
+// medianOf makes it of the chosen beats (indices); rr is the usual interval in samples. nil if none of them is whole in the recording.
 func (s *signal) medianOf(all []beats.Beat, chosen []int, rr float64) *medianBeat {
 	pre := int(min(max(0.5*rr, 0.25*s.rate), 0.48*s.rate))
 	post := int(min(max(0.75*rr, 0.35*s.rate), 0.72*s.rate))
@@ -75,65 +73,83 @@ func (s *signal) medianOf(all []beats.Beat, chosen []int, rr float64) *medianBea
 		m.from = append(m.from, p-pre)
 	}
 	for i := range s.leads {
-		if l := &s.leads[i]; l.quality.Usable {
-			m.leads = append(m.leads, medianLead{l.code, medianSamples(l.x, m.from, pre+post+1, s.ms(20))})
+		if l := &s.leads[i]; l.read {
+			m.leads = append(m.leads, medianLead{l.code, medianSamples(l.x, m.from, pre+post+1)})
 		}
 	}
 	return m
 }
 
-// align moves each place to where the beat is most like the mean of all.
+// align moves each place to where the slopes of the beat, in all leads, are most like their mean over all beats.
 func (s *signal) align(at []int, pre, post int) []int {
 	leads := s.usable()
-	lag, half := s.ms(alignMS), s.ms(alignQRSMS)
-	step := max(1, s.ms(2))
-	k := max(1, s.ms(4)) // the slope over 8 ms: no baseline, little noise
-	slope := func(x []float64, i int) float64 {
-		if i-k < 0 || i+k >= len(x) {
-			return 0
+	lag, half, step := s.ms(alignMS), s.ms(alignQRSMS), max(1, s.ms(4))
+	width := 2*(half+lag) + 1
+	rows := make([][]float64, len(at)) // of each beat: the slopes of all leads, one after another, lag samples more at both ends
+	fill := func(b int) {
+		rows[b] = fit(rows[b], width*len(leads))
+		for l, x := range leads {
+			slopes(rows[b][l*width:][:width], x, at[b]-half-lag, s.ms(4))
 		}
-		return x[i+k] - x[i-k]
 	}
-	mean := make([]float64, 0, len(leads)*(2*half/step+1))
+	var mean []float64
 	for range 2 {
+		for b := range at {
+			fill(b)
+		}
 		mean = mean[:0]
-		for _, x := range leads {
-			for i := -half; i <= half; i += step {
+		for l := range leads {
+			for i := lag; i < width-lag; i += step {
 				v := 0.0
-				for _, p := range at {
-					v += slope(x, p+i)
+				for _, row := range rows {
+					v += row[l*width+i]
 				}
 				mean = append(mean, v)
 			}
 		}
-		for b, p := range at {
-			best, where := math.Inf(-1), p
-			for d := -lag; d <= lag; d++ {
-				var xy, xx float64
-				j := 0
-				for _, x := range leads {
-					for i := -half; i <= half; i += step {
-						v := slope(x, p+d+i)
-						xy += v * mean[j]
-						xx += v * v
-						j++
-					}
-				}
-				if xx > 0 && xy/math.Sqrt(xx) > best {
-					best, where = xy/math.Sqrt(xx), p+d
-				}
-			}
-			if where-pre >= 0 && where+post < s.n {
-				at[b] = where
+		for b, row := range rows {
+			if p := at[b] + bestLag(row, mean, width, lag, step); p-pre >= 0 && p+post < s.n {
+				at[b] = p
 			}
 		}
 	}
 	return at
 }
 
-// medianSamples is the median of segments of n samples; each is first moved so that its mean over all of it, and its trend, agree with zero
-// at both ends.
-func medianSamples(x []float64, from []int, n, edge int) []float64 {
+// slopes are differences over 2k samples: no baseline, little noise.
+func slopes(dst, x []float64, from, k int) {
+	k = max(1, k)
+	for i := range dst {
+		dst[i] = 0
+		if j := from + i; j-k >= 0 && j+k < len(x) {
+			dst[i] = x[j+k] - x[j-k]
+		}
+	}
+}
+
+// bestLag is the shift of a row at which it correlates best with the mean.
+func bestLag(row, mean []float64, width, lag, step int) int {
+	best, at := math.Inf(-1), 0
+	for d := -lag; d <= lag; d++ {
+		var xy, xx float64
+		j := 0
+		for start := 0; start < len(row); start += width {
+			for i := start + lag + d; i < start+width-lag+d; i += step {
+				v := row[i]
+				xy += v * mean[j]
+				xx += v * v
+				j++
+			}
+		}
+		if xx > 0 && xy/math.Sqrt(xx) > best {
+			best, at = xy/math.Sqrt(xx), d
+		}
+	}
+	return at
+}
+
+// medianSamples is the median of segments of n samples, each first moved to the same level.
+func medianSamples(x []float64, from []int, n int) []float64 {
 	out := make([]float64, n)
 	levels := make([]float64, len(from))
 	for b, f := range from {
@@ -148,7 +164,6 @@ func medianSamples(x []float64, from []int, n, edge int) []float64 {
 		k := len(column)
 		out[i] = (column[(k-1)/2] + column[k/2]) / 2
 	}
-	_ = edge
 	return out
 }
 
@@ -177,8 +192,8 @@ func insertionSort(v []float64) {
 func (m *medianBeat) group(rate tracing.Ratio) *tracing.Group {
 	g := &tracing.Group{Kind: tracing.Median, Label: "median beat", Rate: rate}
 	leads := m.leads
-	if m.coarse != nil {
-		leads = m.coarse
+	if m.recorded != nil {
+		leads = m.recorded
 	}
 	for _, l := range leads {
 		samples := make([]int32, len(l.x))

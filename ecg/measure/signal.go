@@ -16,6 +16,7 @@ const (
 	railShare    = 0.15   // of samples at the highest or the lowest value
 	missingShare = 0.20   // of samples
 	noisyUV      = 60.0   // root mean square above 40 Hz
+	hopelessUV   = 300.0  // the same: nothing to be measured even where all leads are noisy
 	wanderingUV  = 1500.0 // under 0.5 Hz, peak to peak
 )
 
@@ -24,6 +25,7 @@ type leadSignal struct {
 	code    tracing.Code
 	x       []float64 // microvolts, every value finite
 	derived bool
+	read    bool // it is measured
 	quality LeadQuality
 }
 
@@ -37,10 +39,10 @@ type signal struct {
 
 func (s *signal) ms(t float64) int { return int(math.Round(t * s.rate / 1000)) }
 
-// lead finds a usable lead; nil if there is none.
+// lead finds a lead that is measured; nil if there is none.
 func (s *signal) lead(c tracing.Code) *leadSignal {
 	for i := range s.leads {
-		if s.leads[i].code == c && s.leads[i].quality.Usable {
+		if s.leads[i].code == c && s.leads[i].read {
 			return &s.leads[i]
 		}
 	}
@@ -52,7 +54,7 @@ func (s *signal) usable() [][]float64 {
 	var out [][]float64
 	for _, derived := range []bool{false, true} {
 		for i := range s.leads {
-			if l := &s.leads[i]; l.quality.Usable && l.derived == derived {
+			if l := &s.leads[i]; l.read && l.derived == derived {
 				out = append(out, l.x)
 			}
 		}
@@ -66,22 +68,23 @@ func (s *signal) usable() [][]float64 {
 // signalOf takes the calibrated leads of a group.
 func signalOf(g *tracing.Group) *signal {
 	s := &signal{rate: g.Rate.Float(), n: g.Len()}
+	s.n = min(s.n, int(longestS*min(s.rate, highestRateHz)))
 	room := make([]float64, s.n*len(g.Leads))
 	for i := range g.Leads {
 		l := &g.Leads[i]
-		if !l.Calibrated() || len(l.Samples) != s.n {
+		if !l.Calibrated() || len(l.Samples) != g.Len() {
 			continue
 		}
+		samples := l.Samples[:s.n]
 		x := room[:s.n:s.n]
 		room = room[s.n:]
-		missing := microvolts(x, l)
+		missing := microvolts(x, l, samples)
 		code := l.Code
 		if code == "" {
 			code = tracing.Code(l.Label)
 		}
-		s.leads = append(s.leads, leadSignal{code: code, x: x, derived: l.Derived, quality: LeadQuality{
-			Lead: code, Off: l.Off || silent(x, l.Samples), Usable: float64(missing) <= missingShare*float64(s.n),
-		}})
+		q := LeadQuality{Lead: code, Off: l.Off || silent(x, samples), Usable: float64(missing) <= missingShare*float64(s.n)}
+		s.leads = append(s.leads, leadSignal{code: code, x: x, derived: l.Derived, read: q.Usable && !q.Off, quality: q})
 	}
 	s.trim()
 	return s
@@ -124,10 +127,10 @@ func (s *signal) trim() {
 }
 
 // microvolts fills x and bridges missing samples by straight lines; it returns how many there were.
-func microvolts(x []float64, l *tracing.Lead) (missing int) {
+func microvolts(x []float64, l *tracing.Lead, samples []int32) (missing int) {
 	scale, offset := l.NVPerLSB.Float()/1000, l.OffsetNV.Float()/1000
 	last := -1
-	for i, v := range l.Samples {
+	for i, v := range samples {
 		if v == tracing.Missing {
 			missing++
 			continue
@@ -163,7 +166,14 @@ func silent(x []float64, samples []int32) bool {
 	if len(x) == 0 {
 		return true
 	}
-	lo, hi := slices.Min(x), slices.Max(x)
+	lo, hi := x[0], x[0]
+	for _, v := range x {
+		if v < lo {
+			lo = v
+		} else if v > hi {
+			hi = v
+		}
+	}
 	if hi-lo < flatUV {
 		return true
 	}
@@ -180,7 +190,7 @@ func silent(x []float64, samples []int32) bool {
 	return float64(rail) > railShare*n || float64(still) > stillShare*n && hi-lo < 5*flatUV
 }
 
-// judge measures noise and wander of every lead. inQRS marks samples that are not noise.
+// judge measures noise and wander of every lead; inQRS marks samples that are not noise. Noisy leads are not read, unless all are noisy.
 func (s *signal) judge(inQRS []bool) {
 	var fine, a, b []float64
 	slow := make([]float64, 0, s.n)
@@ -206,22 +216,32 @@ func (s *signal) judge(inQRS []bool) {
 			slow = append(slow, fine[k])
 		}
 		l.quality.WanderUV = math.Round(wander(slow, s.rate/float64(step)))
-		q := &l.quality
-		q.Usable = q.Usable && !q.Off && q.NoiseUV <= noisyUV
+		l.quality.Usable = l.read && l.quality.NoiseUV <= noisyUV
+		l.read = l.read && l.quality.NoiseUV <= hopelessUV
+	}
+	if slices.ContainsFunc(s.leads, func(l leadSignal) bool { return l.quality.Usable }) {
+		for i := range s.leads {
+			s.leads[i].read = s.leads[i].quality.Usable
+		}
 	}
 }
 
-// wander is the range of x under 0.5 Hz.
+// wander is the range of x under 0.5 Hz within ten seconds; of longer recordings the median.
 func wander(x []float64, rate float64) float64 {
 	a, b := make([]float64, len(x)), make([]float64, len(x))
 	width := int(0.73*rate) | 1 // three running means of 0.73 s pass half the power at 0.5 Hz
 	runningMean(a, x, width)
 	runningMean(b, a, width)
 	runningMean(a, b, width)
-	if len(a) == 0 {
+	var ranges []float64
+	for part := range slices.Chunk(a, max(1, int(10*rate))) {
+		ranges = append(ranges, slices.Max(part)-slices.Min(part))
+	}
+	if len(ranges) == 0 {
 		return 0
 	}
-	return slices.Max(a) - slices.Min(a)
+	slices.Sort(ranges)
+	return ranges[len(ranges)/2]
 }
 
 // runningMean of an odd width; at the ends over what is there.

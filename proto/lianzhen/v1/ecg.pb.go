@@ -3175,6 +3175,94 @@ func (x *AssignTracingResponse) GetReportWithdrawn() bool {
 	return false
 }
 
+type ListTracingReadersRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	TracingId     string                 `protobuf:"bytes,1,opt,name=tracing_id,json=tracingId,proto3" json:"tracing_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListTracingReadersRequest) Reset() {
+	*x = ListTracingReadersRequest{}
+	mi := &file_lianzhen_v1_ecg_proto_msgTypes[34]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListTracingReadersRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListTracingReadersRequest) ProtoMessage() {}
+
+func (x *ListTracingReadersRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_lianzhen_v1_ecg_proto_msgTypes[34]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListTracingReadersRequest.ProtoReflect.Descriptor instead.
+func (*ListTracingReadersRequest) Descriptor() ([]byte, []int) {
+	return file_lianzhen_v1_ecg_proto_rawDescGZIP(), []int{34}
+}
+
+func (x *ListTracingReadersRequest) GetTracingId() string {
+	if x != nil {
+		return x.TracingId
+	}
+	return ""
+}
+
+type ListTracingReadersResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Readers       []*StudyReader         `protobuf:"bytes,1,rep,name=readers,proto3" json:"readers,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListTracingReadersResponse) Reset() {
+	*x = ListTracingReadersResponse{}
+	mi := &file_lianzhen_v1_ecg_proto_msgTypes[35]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListTracingReadersResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListTracingReadersResponse) ProtoMessage() {}
+
+func (x *ListTracingReadersResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_lianzhen_v1_ecg_proto_msgTypes[35]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListTracingReadersResponse.ProtoReflect.Descriptor instead.
+func (*ListTracingReadersResponse) Descriptor() ([]byte, []int) {
+	return file_lianzhen_v1_ecg_proto_rawDescGZIP(), []int{35}
+}
+
+func (x *ListTracingReadersResponse) GetReaders() []*StudyReader {
+	if x != nil {
+		return x.Readers
+	}
+	return nil
+}
+
 type ListConclusionsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	Query string                 `protobuf:"bytes,1,opt,name=query,proto3" json:"query,omitempty"`
@@ -3188,7 +3276,7 @@ type ListConclusionsRequest struct {
 
 func (x *ListConclusionsRequest) Reset() {
 	*x = ListConclusionsRequest{}
-	mi := &file_lianzhen_v1_ecg_proto_msgTypes[34]
+	mi := &file_lianzhen_v1_ecg_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3200,7 +3288,7 @@ func (x *ListConclusionsRequest) String() string {
 func (*ListConclusionsRequest) ProtoMessage() {}
 
 func (x *ListConclusionsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_lianzhen_v1_ecg_proto_msgTypes[34]
+	mi := &file_lianzhen_v1_ecg_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3213,7 +3301,7 @@ func (x *ListConclusionsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListConclusionsRequest.ProtoReflect.Descriptor instead.
 func (*ListConclusionsRequest) Descriptor() ([]byte, []int) {
-	return file_lianzhen_v1_ecg_proto_rawDescGZIP(), []int{34}
+	return file_lianzhen_v1_ecg_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *ListConclusionsRequest) GetQuery() string {
@@ -3255,7 +3343,7 @@ type ListConclusionsResponse struct {
 
 func (x *ListConclusionsResponse) Reset() {
 	*x = ListConclusionsResponse{}
-	mi := &file_lianzhen_v1_ecg_proto_msgTypes[35]
+	mi := &file_lianzhen_v1_ecg_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3267,7 +3355,7 @@ func (x *ListConclusionsResponse) String() string {
 func (*ListConclusionsResponse) ProtoMessage() {}
 
 func (x *ListConclusionsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_lianzhen_v1_ecg_proto_msgTypes[35]
+	mi := &file_lianzhen_v1_ecg_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3280,7 +3368,7 @@ func (x *ListConclusionsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListConclusionsResponse.ProtoReflect.Descriptor instead.
 func (*ListConclusionsResponse) Descriptor() ([]byte, []int) {
-	return file_lianzhen_v1_ecg_proto_rawDescGZIP(), []int{35}
+	return file_lianzhen_v1_ecg_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *ListConclusionsResponse) GetConclusions() []*EcgConclusion {
@@ -3311,7 +3399,7 @@ type EcgTemplate struct {
 
 func (x *EcgTemplate) Reset() {
 	*x = EcgTemplate{}
-	mi := &file_lianzhen_v1_ecg_proto_msgTypes[36]
+	mi := &file_lianzhen_v1_ecg_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3323,7 +3411,7 @@ func (x *EcgTemplate) String() string {
 func (*EcgTemplate) ProtoMessage() {}
 
 func (x *EcgTemplate) ProtoReflect() protoreflect.Message {
-	mi := &file_lianzhen_v1_ecg_proto_msgTypes[36]
+	mi := &file_lianzhen_v1_ecg_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3336,7 +3424,7 @@ func (x *EcgTemplate) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EcgTemplate.ProtoReflect.Descriptor instead.
 func (*EcgTemplate) Descriptor() ([]byte, []int) {
-	return file_lianzhen_v1_ecg_proto_rawDescGZIP(), []int{36}
+	return file_lianzhen_v1_ecg_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *EcgTemplate) GetKey() string {
@@ -3376,7 +3464,7 @@ type GetCriticalRulesRequest struct {
 
 func (x *GetCriticalRulesRequest) Reset() {
 	*x = GetCriticalRulesRequest{}
-	mi := &file_lianzhen_v1_ecg_proto_msgTypes[37]
+	mi := &file_lianzhen_v1_ecg_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3388,7 +3476,7 @@ func (x *GetCriticalRulesRequest) String() string {
 func (*GetCriticalRulesRequest) ProtoMessage() {}
 
 func (x *GetCriticalRulesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_lianzhen_v1_ecg_proto_msgTypes[37]
+	mi := &file_lianzhen_v1_ecg_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3401,7 +3489,7 @@ func (x *GetCriticalRulesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetCriticalRulesRequest.ProtoReflect.Descriptor instead.
 func (*GetCriticalRulesRequest) Descriptor() ([]byte, []int) {
-	return file_lianzhen_v1_ecg_proto_rawDescGZIP(), []int{37}
+	return file_lianzhen_v1_ecg_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *GetCriticalRulesRequest) GetCentreId() string {
@@ -3429,7 +3517,7 @@ type CriticalRules struct {
 
 func (x *CriticalRules) Reset() {
 	*x = CriticalRules{}
-	mi := &file_lianzhen_v1_ecg_proto_msgTypes[38]
+	mi := &file_lianzhen_v1_ecg_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3441,7 +3529,7 @@ func (x *CriticalRules) String() string {
 func (*CriticalRules) ProtoMessage() {}
 
 func (x *CriticalRules) ProtoReflect() protoreflect.Message {
-	mi := &file_lianzhen_v1_ecg_proto_msgTypes[38]
+	mi := &file_lianzhen_v1_ecg_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3454,7 +3542,7 @@ func (x *CriticalRules) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CriticalRules.ProtoReflect.Descriptor instead.
 func (*CriticalRules) Descriptor() ([]byte, []int) {
-	return file_lianzhen_v1_ecg_proto_rawDescGZIP(), []int{38}
+	return file_lianzhen_v1_ecg_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *CriticalRules) GetCentreId() string {
@@ -3526,7 +3614,7 @@ type RuleTrial struct {
 
 func (x *RuleTrial) Reset() {
 	*x = RuleTrial{}
-	mi := &file_lianzhen_v1_ecg_proto_msgTypes[39]
+	mi := &file_lianzhen_v1_ecg_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3538,7 +3626,7 @@ func (x *RuleTrial) String() string {
 func (*RuleTrial) ProtoMessage() {}
 
 func (x *RuleTrial) ProtoReflect() protoreflect.Message {
-	mi := &file_lianzhen_v1_ecg_proto_msgTypes[39]
+	mi := &file_lianzhen_v1_ecg_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3551,7 +3639,7 @@ func (x *RuleTrial) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RuleTrial.ProtoReflect.Descriptor instead.
 func (*RuleTrial) Descriptor() ([]byte, []int) {
-	return file_lianzhen_v1_ecg_proto_rawDescGZIP(), []int{39}
+	return file_lianzhen_v1_ecg_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *RuleTrial) GetRuleId() string {
@@ -3598,7 +3686,7 @@ type UpdateCriticalRulesRequest struct {
 
 func (x *UpdateCriticalRulesRequest) Reset() {
 	*x = UpdateCriticalRulesRequest{}
-	mi := &file_lianzhen_v1_ecg_proto_msgTypes[40]
+	mi := &file_lianzhen_v1_ecg_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3610,7 +3698,7 @@ func (x *UpdateCriticalRulesRequest) String() string {
 func (*UpdateCriticalRulesRequest) ProtoMessage() {}
 
 func (x *UpdateCriticalRulesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_lianzhen_v1_ecg_proto_msgTypes[40]
+	mi := &file_lianzhen_v1_ecg_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3623,7 +3711,7 @@ func (x *UpdateCriticalRulesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpdateCriticalRulesRequest.ProtoReflect.Descriptor instead.
 func (*UpdateCriticalRulesRequest) Descriptor() ([]byte, []int) {
-	return file_lianzhen_v1_ecg_proto_rawDescGZIP(), []int{40}
+	return file_lianzhen_v1_ecg_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *UpdateCriticalRulesRequest) GetCentreId() string {
@@ -3679,7 +3767,7 @@ type ListTracingQuarantineRequest struct {
 
 func (x *ListTracingQuarantineRequest) Reset() {
 	*x = ListTracingQuarantineRequest{}
-	mi := &file_lianzhen_v1_ecg_proto_msgTypes[41]
+	mi := &file_lianzhen_v1_ecg_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3691,7 +3779,7 @@ func (x *ListTracingQuarantineRequest) String() string {
 func (*ListTracingQuarantineRequest) ProtoMessage() {}
 
 func (x *ListTracingQuarantineRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_lianzhen_v1_ecg_proto_msgTypes[41]
+	mi := &file_lianzhen_v1_ecg_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3704,7 +3792,7 @@ func (x *ListTracingQuarantineRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListTracingQuarantineRequest.ProtoReflect.Descriptor instead.
 func (*ListTracingQuarantineRequest) Descriptor() ([]byte, []int) {
-	return file_lianzhen_v1_ecg_proto_rawDescGZIP(), []int{41}
+	return file_lianzhen_v1_ecg_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *ListTracingQuarantineRequest) GetPageSize() int32 {
@@ -3738,7 +3826,7 @@ type ListTracingQuarantineResponse struct {
 
 func (x *ListTracingQuarantineResponse) Reset() {
 	*x = ListTracingQuarantineResponse{}
-	mi := &file_lianzhen_v1_ecg_proto_msgTypes[42]
+	mi := &file_lianzhen_v1_ecg_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3750,7 +3838,7 @@ func (x *ListTracingQuarantineResponse) String() string {
 func (*ListTracingQuarantineResponse) ProtoMessage() {}
 
 func (x *ListTracingQuarantineResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_lianzhen_v1_ecg_proto_msgTypes[42]
+	mi := &file_lianzhen_v1_ecg_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3763,7 +3851,7 @@ func (x *ListTracingQuarantineResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListTracingQuarantineResponse.ProtoReflect.Descriptor instead.
 func (*ListTracingQuarantineResponse) Descriptor() ([]byte, []int) {
-	return file_lianzhen_v1_ecg_proto_rawDescGZIP(), []int{42}
+	return file_lianzhen_v1_ecg_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *ListTracingQuarantineResponse) GetFiles() []*QuarantinedTracing {
@@ -3796,7 +3884,7 @@ type QuarantinedTracing struct {
 
 func (x *QuarantinedTracing) Reset() {
 	*x = QuarantinedTracing{}
-	mi := &file_lianzhen_v1_ecg_proto_msgTypes[43]
+	mi := &file_lianzhen_v1_ecg_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3808,7 +3896,7 @@ func (x *QuarantinedTracing) String() string {
 func (*QuarantinedTracing) ProtoMessage() {}
 
 func (x *QuarantinedTracing) ProtoReflect() protoreflect.Message {
-	mi := &file_lianzhen_v1_ecg_proto_msgTypes[43]
+	mi := &file_lianzhen_v1_ecg_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3821,7 +3909,7 @@ func (x *QuarantinedTracing) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use QuarantinedTracing.ProtoReflect.Descriptor instead.
 func (*QuarantinedTracing) Descriptor() ([]byte, []int) {
-	return file_lianzhen_v1_ecg_proto_rawDescGZIP(), []int{43}
+	return file_lianzhen_v1_ecg_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *QuarantinedTracing) GetQuarantineId() string {
@@ -3890,7 +3978,7 @@ type ResolveTracingQuarantineRequest struct {
 
 func (x *ResolveTracingQuarantineRequest) Reset() {
 	*x = ResolveTracingQuarantineRequest{}
-	mi := &file_lianzhen_v1_ecg_proto_msgTypes[44]
+	mi := &file_lianzhen_v1_ecg_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3902,7 +3990,7 @@ func (x *ResolveTracingQuarantineRequest) String() string {
 func (*ResolveTracingQuarantineRequest) ProtoMessage() {}
 
 func (x *ResolveTracingQuarantineRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_lianzhen_v1_ecg_proto_msgTypes[44]
+	mi := &file_lianzhen_v1_ecg_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3915,7 +4003,7 @@ func (x *ResolveTracingQuarantineRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResolveTracingQuarantineRequest.ProtoReflect.Descriptor instead.
 func (*ResolveTracingQuarantineRequest) Descriptor() ([]byte, []int) {
-	return file_lianzhen_v1_ecg_proto_rawDescGZIP(), []int{44}
+	return file_lianzhen_v1_ecg_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *ResolveTracingQuarantineRequest) GetQuarantineId() string {
@@ -3936,7 +4024,7 @@ var File_lianzhen_v1_ecg_proto protoreflect.FileDescriptor
 
 const file_lianzhen_v1_ecg_proto_rawDesc = "" +
 	"\n" +
-	"\x15lianzhen/v1/ecg.proto\x12\vlianzhen.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x19google/api/httpbody.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x18lianzhen/v1/common.proto\"\x7f\n" +
+	"\x15lianzhen/v1/ecg.proto\x12\vlianzhen.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x19google/api/httpbody.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x18lianzhen/v1/common.proto\x1a\x19lianzhen/v1/imaging.proto\"\x7f\n" +
 	"\x14UploadTracingRequest\x127\n" +
 	"\x05begin\x18\x01 \x01(\v2\x1f.lianzhen.v1.UploadTracingBeginH\x00R\x05begin\x12\x1f\n" +
 	"\x04data\x18\x02 \x01(\fB\t\xbaH\x06z\x04\x18\x80\x80@H\x00R\x04dataB\r\n" +
@@ -4243,7 +4331,12 @@ const file_lianzhen_v1_ecg_proto_rawDesc = "" +
 	"\xbaH\ar\x05\x10\x04\x18\xf4\x03R\x06reason\"r\n" +
 	"\x15AssignTracingResponse\x12.\n" +
 	"\atracing\x18\x01 \x01(\v2\x14.lianzhen.v1.TracingR\atracing\x12)\n" +
-	"\x10report_withdrawn\x18\x02 \x01(\bR\x0freportWithdrawn\"\xad\x01\n" +
+	"\x10report_withdrawn\x18\x02 \x01(\bR\x0freportWithdrawn\"E\n" +
+	"\x19ListTracingReadersRequest\x12(\n" +
+	"\n" +
+	"tracing_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\ttracingId\"P\n" +
+	"\x1aListTracingReadersResponse\x122\n" +
+	"\areaders\x18\x01 \x03(\v2\x18.lianzhen.v1.StudyReaderR\areaders\"\xad\x01\n" +
 	"\x16ListConclusionsRequest\x12\x1d\n" +
 	"\x05query\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x18@R\x05query\x12&\n" +
 	"\n" +
@@ -4322,7 +4415,7 @@ const file_lianzhen_v1_ecg_proto_rawDesc = "" +
 	"\x1aANALYSIS_STATE_UNSPECIFIED\x10\x00\x12\x1a\n" +
 	"\x16ANALYSIS_STATE_PENDING\x10\x01\x12\x17\n" +
 	"\x13ANALYSIS_STATE_DONE\x10\x02\x12\x19\n" +
-	"\x15ANALYSIS_STATE_FAILED\x10\x032\x99\x11\n" +
+	"\x15ANALYSIS_STATE_FAILED\x10\x032\xb4\x12\n" +
 	"\n" +
 	"EcgService\x12P\n" +
 	"\rUploadTracing\x12!.lianzhen.v1.UploadTracingRequest\x1a\x1a.lianzhen.v1.StoredTracing(\x01\x12\x99\x01\n" +
@@ -4339,7 +4432,8 @@ const file_lianzhen_v1_ecg_proto_rawDesc = "" +
 	"\x14GetAmbulatorySummary\x12(.lianzhen.v1.GetAmbulatorySummaryRequest\x1a\x1e.lianzhen.v1.AmbulatorySummary\"1\x82\xd3\xe4\x93\x02+\x12)/api/v1/ecg/tracings/{tracing_id}/summary\x12x\n" +
 	"\n" +
 	"SetPathway\x12\x1e.lianzhen.v1.SetPathwayRequest\x1a\x14.lianzhen.v1.Tracing\"4\x82\xd3\xe4\x93\x02.:\x01*\")/api/v1/ecg/tracings/{tracing_id}:pathway\x12\x8b\x01\n" +
-	"\rAssignTracing\x12!.lianzhen.v1.AssignTracingRequest\x1a\".lianzhen.v1.AssignTracingResponse\"3\x82\xd3\xe4\x93\x02-:\x01*\"(/api/v1/ecg/tracings/{tracing_id}:assign\x12}\n" +
+	"\rAssignTracing\x12!.lianzhen.v1.AssignTracingRequest\x1a\".lianzhen.v1.AssignTracingResponse\"3\x82\xd3\xe4\x93\x02-:\x01*\"(/api/v1/ecg/tracings/{tracing_id}:assign\x12\x98\x01\n" +
+	"\x12ListTracingReaders\x12&.lianzhen.v1.ListTracingReadersRequest\x1a'.lianzhen.v1.ListTracingReadersResponse\"1\x82\xd3\xe4\x93\x02+\x12)/api/v1/ecg/tracings/{tracing_id}/readers\x12}\n" +
 	"\x0fListConclusions\x12#.lianzhen.v1.ListConclusionsRequest\x1a$.lianzhen.v1.ListConclusionsResponse\"\x1f\x82\xd3\xe4\x93\x02\x19\x12\x17/api/v1/ecg/conclusions\x12w\n" +
 	"\x10GetCriticalRules\x12$.lianzhen.v1.GetCriticalRulesRequest\x1a\x1a.lianzhen.v1.CriticalRules\"!\x82\xd3\xe4\x93\x02\x1b\x12\x19/api/v1/ecg/criticalRules\x12\x80\x01\n" +
 	"\x13UpdateCriticalRules\x12'.lianzhen.v1.UpdateCriticalRulesRequest\x1a\x1a.lianzhen.v1.CriticalRules\"$\x82\xd3\xe4\x93\x02\x1e:\x01*\x1a\x19/api/v1/ecg/criticalRules\x12\x8e\x01\n" +
@@ -4359,7 +4453,7 @@ func file_lianzhen_v1_ecg_proto_rawDescGZIP() []byte {
 }
 
 var file_lianzhen_v1_ecg_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_lianzhen_v1_ecg_proto_msgTypes = make([]protoimpl.MessageInfo, 47)
+var file_lianzhen_v1_ecg_proto_msgTypes = make([]protoimpl.MessageInfo, 49)
 var file_lianzhen_v1_ecg_proto_goTypes = []any{
 	(TracingKind)(0),                        // 0: lianzhen.v1.TracingKind
 	(AnalysisState)(0),                      // 1: lianzhen.v1.AnalysisState
@@ -4397,41 +4491,44 @@ var file_lianzhen_v1_ecg_proto_goTypes = []any{
 	(*SetPathwayRequest)(nil),               // 33: lianzhen.v1.SetPathwayRequest
 	(*AssignTracingRequest)(nil),            // 34: lianzhen.v1.AssignTracingRequest
 	(*AssignTracingResponse)(nil),           // 35: lianzhen.v1.AssignTracingResponse
-	(*ListConclusionsRequest)(nil),          // 36: lianzhen.v1.ListConclusionsRequest
-	(*ListConclusionsResponse)(nil),         // 37: lianzhen.v1.ListConclusionsResponse
-	(*EcgTemplate)(nil),                     // 38: lianzhen.v1.EcgTemplate
-	(*GetCriticalRulesRequest)(nil),         // 39: lianzhen.v1.GetCriticalRulesRequest
-	(*CriticalRules)(nil),                   // 40: lianzhen.v1.CriticalRules
-	(*RuleTrial)(nil),                       // 41: lianzhen.v1.RuleTrial
-	(*UpdateCriticalRulesRequest)(nil),      // 42: lianzhen.v1.UpdateCriticalRulesRequest
-	(*ListTracingQuarantineRequest)(nil),    // 43: lianzhen.v1.ListTracingQuarantineRequest
-	(*ListTracingQuarantineResponse)(nil),   // 44: lianzhen.v1.ListTracingQuarantineResponse
-	(*QuarantinedTracing)(nil),              // 45: lianzhen.v1.QuarantinedTracing
-	(*ResolveTracingQuarantineRequest)(nil), // 46: lianzhen.v1.ResolveTracingQuarantineRequest
-	nil,                                     // 47: lianzhen.v1.EcgFinding.EvidenceEntry
-	nil,                                     // 48: lianzhen.v1.AmbulatoryEvent.EvidenceEntry
-	(Priority)(0),                           // 49: lianzhen.v1.Priority
-	(Sex)(0),                                // 50: lianzhen.v1.Sex
-	(*timestamppb.Timestamp)(nil),           // 51: google.protobuf.Timestamp
-	(IdentityGrade)(0),                      // 52: lianzhen.v1.IdentityGrade
-	(*httpbody.HttpBody)(nil),               // 53: google.api.HttpBody
+	(*ListTracingReadersRequest)(nil),       // 36: lianzhen.v1.ListTracingReadersRequest
+	(*ListTracingReadersResponse)(nil),      // 37: lianzhen.v1.ListTracingReadersResponse
+	(*ListConclusionsRequest)(nil),          // 38: lianzhen.v1.ListConclusionsRequest
+	(*ListConclusionsResponse)(nil),         // 39: lianzhen.v1.ListConclusionsResponse
+	(*EcgTemplate)(nil),                     // 40: lianzhen.v1.EcgTemplate
+	(*GetCriticalRulesRequest)(nil),         // 41: lianzhen.v1.GetCriticalRulesRequest
+	(*CriticalRules)(nil),                   // 42: lianzhen.v1.CriticalRules
+	(*RuleTrial)(nil),                       // 43: lianzhen.v1.RuleTrial
+	(*UpdateCriticalRulesRequest)(nil),      // 44: lianzhen.v1.UpdateCriticalRulesRequest
+	(*ListTracingQuarantineRequest)(nil),    // 45: lianzhen.v1.ListTracingQuarantineRequest
+	(*ListTracingQuarantineResponse)(nil),   // 46: lianzhen.v1.ListTracingQuarantineResponse
+	(*QuarantinedTracing)(nil),              // 47: lianzhen.v1.QuarantinedTracing
+	(*ResolveTracingQuarantineRequest)(nil), // 48: lianzhen.v1.ResolveTracingQuarantineRequest
+	nil,                                     // 49: lianzhen.v1.EcgFinding.EvidenceEntry
+	nil,                                     // 50: lianzhen.v1.AmbulatoryEvent.EvidenceEntry
+	(Priority)(0),                           // 51: lianzhen.v1.Priority
+	(Sex)(0),                                // 52: lianzhen.v1.Sex
+	(*timestamppb.Timestamp)(nil),           // 53: google.protobuf.Timestamp
+	(IdentityGrade)(0),                      // 54: lianzhen.v1.IdentityGrade
+	(*StudyReader)(nil),                     // 55: lianzhen.v1.StudyReader
+	(*httpbody.HttpBody)(nil),               // 56: google.api.HttpBody
 }
 var file_lianzhen_v1_ecg_proto_depIdxs = []int32{
 	3,  // 0: lianzhen.v1.UploadTracingRequest.begin:type_name -> lianzhen.v1.UploadTracingBegin
-	49, // 1: lianzhen.v1.UploadTracingBegin.priority:type_name -> lianzhen.v1.Priority
-	50, // 2: lianzhen.v1.UploadTracingBegin.patient_sex:type_name -> lianzhen.v1.Sex
-	51, // 3: lianzhen.v1.UploadTracingBegin.first_contact_at:type_name -> google.protobuf.Timestamp
+	51, // 1: lianzhen.v1.UploadTracingBegin.priority:type_name -> lianzhen.v1.Priority
+	52, // 2: lianzhen.v1.UploadTracingBegin.patient_sex:type_name -> lianzhen.v1.Sex
+	53, // 3: lianzhen.v1.UploadTracingBegin.first_contact_at:type_name -> google.protobuf.Timestamp
 	5,  // 4: lianzhen.v1.StoredTracing.warnings:type_name -> lianzhen.v1.TracingWarning
-	51, // 5: lianzhen.v1.SearchTracingsRequest.recorded_from:type_name -> google.protobuf.Timestamp
-	51, // 6: lianzhen.v1.SearchTracingsRequest.recorded_to:type_name -> google.protobuf.Timestamp
+	53, // 5: lianzhen.v1.SearchTracingsRequest.recorded_from:type_name -> google.protobuf.Timestamp
+	53, // 6: lianzhen.v1.SearchTracingsRequest.recorded_to:type_name -> google.protobuf.Timestamp
 	0,  // 7: lianzhen.v1.SearchTracingsRequest.kind:type_name -> lianzhen.v1.TracingKind
 	8,  // 8: lianzhen.v1.SearchTracingsResponse.tracings:type_name -> lianzhen.v1.Tracing
-	52, // 9: lianzhen.v1.Tracing.identity:type_name -> lianzhen.v1.IdentityGrade
-	50, // 10: lianzhen.v1.Tracing.patient_sex:type_name -> lianzhen.v1.Sex
+	54, // 9: lianzhen.v1.Tracing.identity:type_name -> lianzhen.v1.IdentityGrade
+	52, // 10: lianzhen.v1.Tracing.patient_sex:type_name -> lianzhen.v1.Sex
 	0,  // 11: lianzhen.v1.Tracing.kind:type_name -> lianzhen.v1.TracingKind
-	49, // 12: lianzhen.v1.Tracing.priority:type_name -> lianzhen.v1.Priority
-	51, // 13: lianzhen.v1.Tracing.recorded_at:type_name -> google.protobuf.Timestamp
-	51, // 14: lianzhen.v1.Tracing.received_at:type_name -> google.protobuf.Timestamp
+	51, // 12: lianzhen.v1.Tracing.priority:type_name -> lianzhen.v1.Priority
+	53, // 13: lianzhen.v1.Tracing.recorded_at:type_name -> google.protobuf.Timestamp
+	53, // 14: lianzhen.v1.Tracing.received_at:type_name -> google.protobuf.Timestamp
 	5,  // 15: lianzhen.v1.Tracing.warnings:type_name -> lianzhen.v1.TracingWarning
 	12, // 16: lianzhen.v1.Tracing.findings:type_name -> lianzhen.v1.EcgFinding
 	9,  // 17: lianzhen.v1.Tracing.measurements:type_name -> lianzhen.v1.EcgMeasurement
@@ -4439,78 +4536,81 @@ var file_lianzhen_v1_ecg_proto_depIdxs = []int32{
 	13, // 19: lianzhen.v1.Tracing.quality:type_name -> lianzhen.v1.LeadQuality
 	1,  // 20: lianzhen.v1.Tracing.analysis:type_name -> lianzhen.v1.AnalysisState
 	14, // 21: lianzhen.v1.Tracing.alarms:type_name -> lianzhen.v1.EcgAlarm
-	51, // 22: lianzhen.v1.Tracing.first_contact_at:type_name -> google.protobuf.Timestamp
+	53, // 22: lianzhen.v1.Tracing.first_contact_at:type_name -> google.protobuf.Timestamp
 	15, // 23: lianzhen.v1.Tracing.clocks:type_name -> lianzhen.v1.PathwayClock
 	14, // 24: lianzhen.v1.Tracing.buttons:type_name -> lianzhen.v1.EcgAlarm
 	10, // 25: lianzhen.v1.EcgMeasurement.source:type_name -> lianzhen.v1.EcgSource
 	10, // 26: lianzhen.v1.EcgStatement.source:type_name -> lianzhen.v1.EcgSource
-	47, // 27: lianzhen.v1.EcgFinding.evidence:type_name -> lianzhen.v1.EcgFinding.EvidenceEntry
-	51, // 28: lianzhen.v1.PathwayClock.started_at:type_name -> google.protobuf.Timestamp
-	51, // 29: lianzhen.v1.PathwayClock.ended_at:type_name -> google.protobuf.Timestamp
-	51, // 30: lianzhen.v1.TracingComparison.recorded_at:type_name -> google.protobuf.Timestamp
-	51, // 31: lianzhen.v1.TracingComparison.with_recorded_at:type_name -> google.protobuf.Timestamp
+	49, // 27: lianzhen.v1.EcgFinding.evidence:type_name -> lianzhen.v1.EcgFinding.EvidenceEntry
+	53, // 28: lianzhen.v1.PathwayClock.started_at:type_name -> google.protobuf.Timestamp
+	53, // 29: lianzhen.v1.PathwayClock.ended_at:type_name -> google.protobuf.Timestamp
+	53, // 30: lianzhen.v1.TracingComparison.recorded_at:type_name -> google.protobuf.Timestamp
+	53, // 31: lianzhen.v1.TracingComparison.with_recorded_at:type_name -> google.protobuf.Timestamp
 	24, // 32: lianzhen.v1.TracingComparison.differences:type_name -> lianzhen.v1.EcgDifference
 	25, // 33: lianzhen.v1.TracingComparison.overlays:type_name -> lianzhen.v1.EcgOverlay
 	28, // 34: lianzhen.v1.DraftConclusionsResponse.conclusions:type_name -> lianzhen.v1.EcgConclusion
 	31, // 35: lianzhen.v1.AmbulatorySummary.total:type_name -> lianzhen.v1.AmbulatoryHour
 	31, // 36: lianzhen.v1.AmbulatorySummary.hours:type_name -> lianzhen.v1.AmbulatoryHour
 	32, // 37: lianzhen.v1.AmbulatorySummary.events:type_name -> lianzhen.v1.AmbulatoryEvent
-	48, // 38: lianzhen.v1.AmbulatoryEvent.evidence:type_name -> lianzhen.v1.AmbulatoryEvent.EvidenceEntry
-	51, // 39: lianzhen.v1.SetPathwayRequest.first_contact_at:type_name -> google.protobuf.Timestamp
-	51, // 40: lianzhen.v1.SetPathwayRequest.door_in_at:type_name -> google.protobuf.Timestamp
-	51, // 41: lianzhen.v1.SetPathwayRequest.door_out_at:type_name -> google.protobuf.Timestamp
-	51, // 42: lianzhen.v1.SetPathwayRequest.needle_at:type_name -> google.protobuf.Timestamp
-	51, // 43: lianzhen.v1.SetPathwayRequest.wire_at:type_name -> google.protobuf.Timestamp
-	51, // 44: lianzhen.v1.SetPathwayRequest.troponin_at:type_name -> google.protobuf.Timestamp
-	51, // 45: lianzhen.v1.SetPathwayRequest.onset_at:type_name -> google.protobuf.Timestamp
-	51, // 46: lianzhen.v1.SetPathwayRequest.pci_door_at:type_name -> google.protobuf.Timestamp
-	50, // 47: lianzhen.v1.AssignTracingRequest.patient_sex:type_name -> lianzhen.v1.Sex
+	50, // 38: lianzhen.v1.AmbulatoryEvent.evidence:type_name -> lianzhen.v1.AmbulatoryEvent.EvidenceEntry
+	53, // 39: lianzhen.v1.SetPathwayRequest.first_contact_at:type_name -> google.protobuf.Timestamp
+	53, // 40: lianzhen.v1.SetPathwayRequest.door_in_at:type_name -> google.protobuf.Timestamp
+	53, // 41: lianzhen.v1.SetPathwayRequest.door_out_at:type_name -> google.protobuf.Timestamp
+	53, // 42: lianzhen.v1.SetPathwayRequest.needle_at:type_name -> google.protobuf.Timestamp
+	53, // 43: lianzhen.v1.SetPathwayRequest.wire_at:type_name -> google.protobuf.Timestamp
+	53, // 44: lianzhen.v1.SetPathwayRequest.troponin_at:type_name -> google.protobuf.Timestamp
+	53, // 45: lianzhen.v1.SetPathwayRequest.onset_at:type_name -> google.protobuf.Timestamp
+	53, // 46: lianzhen.v1.SetPathwayRequest.pci_door_at:type_name -> google.protobuf.Timestamp
+	52, // 47: lianzhen.v1.AssignTracingRequest.patient_sex:type_name -> lianzhen.v1.Sex
 	8,  // 48: lianzhen.v1.AssignTracingResponse.tracing:type_name -> lianzhen.v1.Tracing
-	28, // 49: lianzhen.v1.ListConclusionsResponse.conclusions:type_name -> lianzhen.v1.EcgConclusion
-	38, // 50: lianzhen.v1.ListConclusionsResponse.templates:type_name -> lianzhen.v1.EcgTemplate
-	51, // 51: lianzhen.v1.CriticalRules.recorded_at:type_name -> google.protobuf.Timestamp
-	41, // 52: lianzhen.v1.CriticalRules.trials:type_name -> lianzhen.v1.RuleTrial
-	45, // 53: lianzhen.v1.ListTracingQuarantineResponse.files:type_name -> lianzhen.v1.QuarantinedTracing
-	51, // 54: lianzhen.v1.QuarantinedTracing.received_at:type_name -> google.protobuf.Timestamp
-	2,  // 55: lianzhen.v1.EcgService.UploadTracing:input_type -> lianzhen.v1.UploadTracingRequest
-	6,  // 56: lianzhen.v1.EcgService.SearchTracings:input_type -> lianzhen.v1.SearchTracingsRequest
-	16, // 57: lianzhen.v1.EcgService.GetTracing:input_type -> lianzhen.v1.GetTracingRequest
-	17, // 58: lianzhen.v1.EcgService.FetchTracing:input_type -> lianzhen.v1.FetchTracingRequest
-	19, // 59: lianzhen.v1.EcgService.GetSamples:input_type -> lianzhen.v1.GetSamplesRequest
-	20, // 60: lianzhen.v1.EcgService.RenderTracing:input_type -> lianzhen.v1.RenderTracingRequest
-	21, // 61: lianzhen.v1.EcgService.ExportTracing:input_type -> lianzhen.v1.ExportTracingRequest
-	22, // 62: lianzhen.v1.EcgService.CompareTracings:input_type -> lianzhen.v1.CompareTracingsRequest
-	26, // 63: lianzhen.v1.EcgService.DraftConclusions:input_type -> lianzhen.v1.DraftConclusionsRequest
-	29, // 64: lianzhen.v1.EcgService.GetAmbulatorySummary:input_type -> lianzhen.v1.GetAmbulatorySummaryRequest
-	33, // 65: lianzhen.v1.EcgService.SetPathway:input_type -> lianzhen.v1.SetPathwayRequest
-	34, // 66: lianzhen.v1.EcgService.AssignTracing:input_type -> lianzhen.v1.AssignTracingRequest
-	36, // 67: lianzhen.v1.EcgService.ListConclusions:input_type -> lianzhen.v1.ListConclusionsRequest
-	39, // 68: lianzhen.v1.EcgService.GetCriticalRules:input_type -> lianzhen.v1.GetCriticalRulesRequest
-	42, // 69: lianzhen.v1.EcgService.UpdateCriticalRules:input_type -> lianzhen.v1.UpdateCriticalRulesRequest
-	43, // 70: lianzhen.v1.EcgService.ListTracingQuarantine:input_type -> lianzhen.v1.ListTracingQuarantineRequest
-	46, // 71: lianzhen.v1.EcgService.ResolveTracingQuarantine:input_type -> lianzhen.v1.ResolveTracingQuarantineRequest
-	4,  // 72: lianzhen.v1.EcgService.UploadTracing:output_type -> lianzhen.v1.StoredTracing
-	7,  // 73: lianzhen.v1.EcgService.SearchTracings:output_type -> lianzhen.v1.SearchTracingsResponse
-	8,  // 74: lianzhen.v1.EcgService.GetTracing:output_type -> lianzhen.v1.Tracing
-	18, // 75: lianzhen.v1.EcgService.FetchTracing:output_type -> lianzhen.v1.TracingChunk
-	53, // 76: lianzhen.v1.EcgService.GetSamples:output_type -> google.api.HttpBody
-	53, // 77: lianzhen.v1.EcgService.RenderTracing:output_type -> google.api.HttpBody
-	53, // 78: lianzhen.v1.EcgService.ExportTracing:output_type -> google.api.HttpBody
-	23, // 79: lianzhen.v1.EcgService.CompareTracings:output_type -> lianzhen.v1.TracingComparison
-	27, // 80: lianzhen.v1.EcgService.DraftConclusions:output_type -> lianzhen.v1.DraftConclusionsResponse
-	30, // 81: lianzhen.v1.EcgService.GetAmbulatorySummary:output_type -> lianzhen.v1.AmbulatorySummary
-	8,  // 82: lianzhen.v1.EcgService.SetPathway:output_type -> lianzhen.v1.Tracing
-	35, // 83: lianzhen.v1.EcgService.AssignTracing:output_type -> lianzhen.v1.AssignTracingResponse
-	37, // 84: lianzhen.v1.EcgService.ListConclusions:output_type -> lianzhen.v1.ListConclusionsResponse
-	40, // 85: lianzhen.v1.EcgService.GetCriticalRules:output_type -> lianzhen.v1.CriticalRules
-	40, // 86: lianzhen.v1.EcgService.UpdateCriticalRules:output_type -> lianzhen.v1.CriticalRules
-	44, // 87: lianzhen.v1.EcgService.ListTracingQuarantine:output_type -> lianzhen.v1.ListTracingQuarantineResponse
-	45, // 88: lianzhen.v1.EcgService.ResolveTracingQuarantine:output_type -> lianzhen.v1.QuarantinedTracing
-	72, // [72:89] is the sub-list for method output_type
-	55, // [55:72] is the sub-list for method input_type
-	55, // [55:55] is the sub-list for extension type_name
-	55, // [55:55] is the sub-list for extension extendee
-	0,  // [0:55] is the sub-list for field type_name
+	55, // 49: lianzhen.v1.ListTracingReadersResponse.readers:type_name -> lianzhen.v1.StudyReader
+	28, // 50: lianzhen.v1.ListConclusionsResponse.conclusions:type_name -> lianzhen.v1.EcgConclusion
+	40, // 51: lianzhen.v1.ListConclusionsResponse.templates:type_name -> lianzhen.v1.EcgTemplate
+	53, // 52: lianzhen.v1.CriticalRules.recorded_at:type_name -> google.protobuf.Timestamp
+	43, // 53: lianzhen.v1.CriticalRules.trials:type_name -> lianzhen.v1.RuleTrial
+	47, // 54: lianzhen.v1.ListTracingQuarantineResponse.files:type_name -> lianzhen.v1.QuarantinedTracing
+	53, // 55: lianzhen.v1.QuarantinedTracing.received_at:type_name -> google.protobuf.Timestamp
+	2,  // 56: lianzhen.v1.EcgService.UploadTracing:input_type -> lianzhen.v1.UploadTracingRequest
+	6,  // 57: lianzhen.v1.EcgService.SearchTracings:input_type -> lianzhen.v1.SearchTracingsRequest
+	16, // 58: lianzhen.v1.EcgService.GetTracing:input_type -> lianzhen.v1.GetTracingRequest
+	17, // 59: lianzhen.v1.EcgService.FetchTracing:input_type -> lianzhen.v1.FetchTracingRequest
+	19, // 60: lianzhen.v1.EcgService.GetSamples:input_type -> lianzhen.v1.GetSamplesRequest
+	20, // 61: lianzhen.v1.EcgService.RenderTracing:input_type -> lianzhen.v1.RenderTracingRequest
+	21, // 62: lianzhen.v1.EcgService.ExportTracing:input_type -> lianzhen.v1.ExportTracingRequest
+	22, // 63: lianzhen.v1.EcgService.CompareTracings:input_type -> lianzhen.v1.CompareTracingsRequest
+	26, // 64: lianzhen.v1.EcgService.DraftConclusions:input_type -> lianzhen.v1.DraftConclusionsRequest
+	29, // 65: lianzhen.v1.EcgService.GetAmbulatorySummary:input_type -> lianzhen.v1.GetAmbulatorySummaryRequest
+	33, // 66: lianzhen.v1.EcgService.SetPathway:input_type -> lianzhen.v1.SetPathwayRequest
+	34, // 67: lianzhen.v1.EcgService.AssignTracing:input_type -> lianzhen.v1.AssignTracingRequest
+	36, // 68: lianzhen.v1.EcgService.ListTracingReaders:input_type -> lianzhen.v1.ListTracingReadersRequest
+	38, // 69: lianzhen.v1.EcgService.ListConclusions:input_type -> lianzhen.v1.ListConclusionsRequest
+	41, // 70: lianzhen.v1.EcgService.GetCriticalRules:input_type -> lianzhen.v1.GetCriticalRulesRequest
+	44, // 71: lianzhen.v1.EcgService.UpdateCriticalRules:input_type -> lianzhen.v1.UpdateCriticalRulesRequest
+	45, // 72: lianzhen.v1.EcgService.ListTracingQuarantine:input_type -> lianzhen.v1.ListTracingQuarantineRequest
+	48, // 73: lianzhen.v1.EcgService.ResolveTracingQuarantine:input_type -> lianzhen.v1.ResolveTracingQuarantineRequest
+	4,  // 74: lianzhen.v1.EcgService.UploadTracing:output_type -> lianzhen.v1.StoredTracing
+	7,  // 75: lianzhen.v1.EcgService.SearchTracings:output_type -> lianzhen.v1.SearchTracingsResponse
+	8,  // 76: lianzhen.v1.EcgService.GetTracing:output_type -> lianzhen.v1.Tracing
+	18, // 77: lianzhen.v1.EcgService.FetchTracing:output_type -> lianzhen.v1.TracingChunk
+	56, // 78: lianzhen.v1.EcgService.GetSamples:output_type -> google.api.HttpBody
+	56, // 79: lianzhen.v1.EcgService.RenderTracing:output_type -> google.api.HttpBody
+	56, // 80: lianzhen.v1.EcgService.ExportTracing:output_type -> google.api.HttpBody
+	23, // 81: lianzhen.v1.EcgService.CompareTracings:output_type -> lianzhen.v1.TracingComparison
+	27, // 82: lianzhen.v1.EcgService.DraftConclusions:output_type -> lianzhen.v1.DraftConclusionsResponse
+	30, // 83: lianzhen.v1.EcgService.GetAmbulatorySummary:output_type -> lianzhen.v1.AmbulatorySummary
+	8,  // 84: lianzhen.v1.EcgService.SetPathway:output_type -> lianzhen.v1.Tracing
+	35, // 85: lianzhen.v1.EcgService.AssignTracing:output_type -> lianzhen.v1.AssignTracingResponse
+	37, // 86: lianzhen.v1.EcgService.ListTracingReaders:output_type -> lianzhen.v1.ListTracingReadersResponse
+	39, // 87: lianzhen.v1.EcgService.ListConclusions:output_type -> lianzhen.v1.ListConclusionsResponse
+	42, // 88: lianzhen.v1.EcgService.GetCriticalRules:output_type -> lianzhen.v1.CriticalRules
+	42, // 89: lianzhen.v1.EcgService.UpdateCriticalRules:output_type -> lianzhen.v1.CriticalRules
+	46, // 90: lianzhen.v1.EcgService.ListTracingQuarantine:output_type -> lianzhen.v1.ListTracingQuarantineResponse
+	47, // 91: lianzhen.v1.EcgService.ResolveTracingQuarantine:output_type -> lianzhen.v1.QuarantinedTracing
+	74, // [74:92] is the sub-list for method output_type
+	56, // [56:74] is the sub-list for method input_type
+	56, // [56:56] is the sub-list for extension type_name
+	56, // [56:56] is the sub-list for extension extendee
+	0,  // [0:56] is the sub-list for field type_name
 }
 
 func init() { file_lianzhen_v1_ecg_proto_init() }
@@ -4519,6 +4619,7 @@ func file_lianzhen_v1_ecg_proto_init() {
 		return
 	}
 	file_lianzhen_v1_common_proto_init()
+	file_lianzhen_v1_imaging_proto_init()
 	file_lianzhen_v1_ecg_proto_msgTypes[0].OneofWrappers = []any{
 		(*UploadTracingRequest_Begin)(nil),
 		(*UploadTracingRequest_Data)(nil),
@@ -4529,7 +4630,7 @@ func file_lianzhen_v1_ecg_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_lianzhen_v1_ecg_proto_rawDesc), len(file_lianzhen_v1_ecg_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   47,
+			NumMessages:   49,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -530,6 +530,45 @@ func local_request_EcgService_AssignTracing_0(ctx context.Context, marshaler run
 	return msg, metadata, err
 }
 
+func request_EcgService_ListTracingReaders_0(ctx context.Context, marshaler runtime.Marshaler, client EcgServiceClient, req *http.Request, pathParams map[string]string) (proto.Message, runtime.ServerMetadata, error) {
+	var (
+		protoReq ListTracingReadersRequest
+		metadata runtime.ServerMetadata
+		err      error
+	)
+	val, ok := pathParams["tracing_id"]
+	if !ok {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "missing parameter %s", "tracing_id")
+	}
+	protoReq.TracingId, err = runtime.String(val)
+	if err != nil {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "type mismatch, parameter: %s, error: %v", "tracing_id", err)
+	}
+	if req.Body != nil {
+		_, _ = io.Copy(io.Discard, req.Body)
+	}
+	msg, err := client.ListTracingReaders(ctx, &protoReq, grpc.Header(&metadata.HeaderMD), grpc.Trailer(&metadata.TrailerMD))
+	return msg, metadata, err
+}
+
+func local_request_EcgService_ListTracingReaders_0(ctx context.Context, marshaler runtime.Marshaler, server EcgServiceServer, req *http.Request, pathParams map[string]string) (proto.Message, runtime.ServerMetadata, error) {
+	var (
+		protoReq ListTracingReadersRequest
+		metadata runtime.ServerMetadata
+		err      error
+	)
+	val, ok := pathParams["tracing_id"]
+	if !ok {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "missing parameter %s", "tracing_id")
+	}
+	protoReq.TracingId, err = runtime.String(val)
+	if err != nil {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "type mismatch, parameter: %s, error: %v", "tracing_id", err)
+	}
+	msg, err := server.ListTracingReaders(ctx, &protoReq)
+	return msg, metadata, err
+}
+
 var filter_EcgService_ListConclusions_0 = &utilities.DoubleArray{Encoding: map[string]int{}, Base: []int(nil), Check: []int(nil)}
 
 func request_EcgService_ListConclusions_0(ctx context.Context, marshaler runtime.Marshaler, client EcgServiceClient, req *http.Request, pathParams map[string]string) (proto.Message, runtime.ServerMetadata, error) {
@@ -933,6 +972,26 @@ func RegisterEcgServiceHandlerServer(ctx context.Context, mux *runtime.ServeMux,
 		}
 		forward_EcgService_AssignTracing_0(annotatedContext, mux, outboundMarshaler, w, req, resp, mux.GetForwardResponseOptions()...)
 	})
+	mux.Handle(http.MethodGet, pattern_EcgService_ListTracingReaders_0, func(w http.ResponseWriter, req *http.Request, pathParams map[string]string) {
+		ctx, cancel := context.WithCancel(req.Context())
+		defer cancel()
+		var stream runtime.ServerTransportStream
+		ctx = grpc.NewContextWithServerTransportStream(ctx, &stream)
+		inboundMarshaler, outboundMarshaler := runtime.MarshalerForRequest(mux, req)
+		annotatedContext, err := runtime.AnnotateIncomingContext(ctx, mux, req, "/lianzhen.v1.EcgService/ListTracingReaders", runtime.WithHTTPPathPattern("/api/v1/ecg/tracings/{tracing_id}/readers"))
+		if err != nil {
+			runtime.HTTPError(ctx, mux, outboundMarshaler, w, req, err)
+			return
+		}
+		resp, md, err := local_request_EcgService_ListTracingReaders_0(annotatedContext, inboundMarshaler, server, req, pathParams)
+		md.HeaderMD, md.TrailerMD = metadata.Join(md.HeaderMD, stream.Header()), metadata.Join(md.TrailerMD, stream.Trailer())
+		annotatedContext = runtime.NewServerMetadataContext(annotatedContext, md)
+		if err != nil {
+			runtime.HTTPError(annotatedContext, mux, outboundMarshaler, w, req, err)
+			return
+		}
+		forward_EcgService_ListTracingReaders_0(annotatedContext, mux, outboundMarshaler, w, req, resp, mux.GetForwardResponseOptions()...)
+	})
 	mux.Handle(http.MethodGet, pattern_EcgService_ListConclusions_0, func(w http.ResponseWriter, req *http.Request, pathParams map[string]string) {
 		ctx, cancel := context.WithCancel(req.Context())
 		defer cancel()
@@ -1260,6 +1319,23 @@ func RegisterEcgServiceHandlerClient(ctx context.Context, mux *runtime.ServeMux,
 		}
 		forward_EcgService_AssignTracing_0(annotatedContext, mux, outboundMarshaler, w, req, resp, mux.GetForwardResponseOptions()...)
 	})
+	mux.Handle(http.MethodGet, pattern_EcgService_ListTracingReaders_0, func(w http.ResponseWriter, req *http.Request, pathParams map[string]string) {
+		ctx, cancel := context.WithCancel(req.Context())
+		defer cancel()
+		inboundMarshaler, outboundMarshaler := runtime.MarshalerForRequest(mux, req)
+		annotatedContext, err := runtime.AnnotateContext(ctx, mux, req, "/lianzhen.v1.EcgService/ListTracingReaders", runtime.WithHTTPPathPattern("/api/v1/ecg/tracings/{tracing_id}/readers"))
+		if err != nil {
+			runtime.HTTPError(ctx, mux, outboundMarshaler, w, req, err)
+			return
+		}
+		resp, md, err := request_EcgService_ListTracingReaders_0(annotatedContext, inboundMarshaler, client, req, pathParams)
+		annotatedContext = runtime.NewServerMetadataContext(annotatedContext, md)
+		if err != nil {
+			runtime.HTTPError(annotatedContext, mux, outboundMarshaler, w, req, err)
+			return
+		}
+		forward_EcgService_ListTracingReaders_0(annotatedContext, mux, outboundMarshaler, w, req, resp, mux.GetForwardResponseOptions()...)
+	})
 	mux.Handle(http.MethodGet, pattern_EcgService_ListConclusions_0, func(w http.ResponseWriter, req *http.Request, pathParams map[string]string) {
 		ctx, cancel := context.WithCancel(req.Context())
 		defer cancel()
@@ -1360,6 +1436,7 @@ var (
 	pattern_EcgService_GetAmbulatorySummary_0     = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2, 2, 3, 1, 0, 4, 1, 5, 4, 2, 5}, []string{"api", "v1", "ecg", "tracings", "tracing_id", "summary"}, ""))
 	pattern_EcgService_SetPathway_0               = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2, 2, 3, 1, 0, 4, 1, 5, 4}, []string{"api", "v1", "ecg", "tracings", "tracing_id"}, "pathway"))
 	pattern_EcgService_AssignTracing_0            = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2, 2, 3, 1, 0, 4, 1, 5, 4}, []string{"api", "v1", "ecg", "tracings", "tracing_id"}, "assign"))
+	pattern_EcgService_ListTracingReaders_0       = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2, 2, 3, 1, 0, 4, 1, 5, 4, 2, 5}, []string{"api", "v1", "ecg", "tracings", "tracing_id", "readers"}, ""))
 	pattern_EcgService_ListConclusions_0          = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2, 2, 3}, []string{"api", "v1", "ecg", "conclusions"}, ""))
 	pattern_EcgService_GetCriticalRules_0         = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2, 2, 3}, []string{"api", "v1", "ecg", "criticalRules"}, ""))
 	pattern_EcgService_UpdateCriticalRules_0      = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2, 2, 3}, []string{"api", "v1", "ecg", "criticalRules"}, ""))
@@ -1379,6 +1456,7 @@ var (
 	forward_EcgService_GetAmbulatorySummary_0     = runtime.ForwardResponseMessage
 	forward_EcgService_SetPathway_0               = runtime.ForwardResponseMessage
 	forward_EcgService_AssignTracing_0            = runtime.ForwardResponseMessage
+	forward_EcgService_ListTracingReaders_0       = runtime.ForwardResponseMessage
 	forward_EcgService_ListConclusions_0          = runtime.ForwardResponseMessage
 	forward_EcgService_GetCriticalRules_0         = runtime.ForwardResponseMessage
 	forward_EcgService_UpdateCriticalRules_0      = runtime.ForwardResponseMessage

@@ -34,6 +34,7 @@ const (
 	EcgService_GetAmbulatorySummary_FullMethodName     = "/lianzhen.v1.EcgService/GetAmbulatorySummary"
 	EcgService_SetPathway_FullMethodName               = "/lianzhen.v1.EcgService/SetPathway"
 	EcgService_AssignTracing_FullMethodName            = "/lianzhen.v1.EcgService/AssignTracing"
+	EcgService_ListTracingReaders_FullMethodName       = "/lianzhen.v1.EcgService/ListTracingReaders"
 	EcgService_ListConclusions_FullMethodName          = "/lianzhen.v1.EcgService/ListConclusions"
 	EcgService_GetCriticalRules_FullMethodName         = "/lianzhen.v1.EcgService/GetCriticalRules"
 	EcgService_UpdateCriticalRules_FullMethodName      = "/lianzhen.v1.EcgService/UpdateCriticalRules"
@@ -74,6 +75,8 @@ type EcgServiceClient interface {
 	// An administrator of the centre says whose tracing it really is. It is measured again, a signed report of the other person is
 	// withdrawn and the case comes back. Assigning it back undoes it.
 	AssignTracing(ctx context.Context, in *AssignTracingRequest, opts ...grpc.CallOption) (*AssignTracingResponse, error)
+	// Who has opened a tracing, its case or its report in the last 90 days, and so may have seen what was wrong.
+	ListTracingReaders(ctx context.Context, in *ListTracingReadersRequest, opts ...grpc.CallOption) (*ListTracingReadersResponse, error)
 	// The catalogue of coded statements, by code, short code, pinyin initials or words.
 	ListConclusions(ctx context.Context, in *ListConclusionsRequest, opts ...grpc.CallOption) (*ListConclusionsResponse, error)
 	// The critical-value rules of the caller's centre (YAML), or of the given one.
@@ -225,6 +228,16 @@ func (c *ecgServiceClient) AssignTracing(ctx context.Context, in *AssignTracingR
 	return out, nil
 }
 
+func (c *ecgServiceClient) ListTracingReaders(ctx context.Context, in *ListTracingReadersRequest, opts ...grpc.CallOption) (*ListTracingReadersResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListTracingReadersResponse)
+	err := c.cc.Invoke(ctx, EcgService_ListTracingReaders_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *ecgServiceClient) ListConclusions(ctx context.Context, in *ListConclusionsRequest, opts ...grpc.CallOption) (*ListConclusionsResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(ListConclusionsResponse)
@@ -308,6 +321,8 @@ type EcgServiceServer interface {
 	// An administrator of the centre says whose tracing it really is. It is measured again, a signed report of the other person is
 	// withdrawn and the case comes back. Assigning it back undoes it.
 	AssignTracing(context.Context, *AssignTracingRequest) (*AssignTracingResponse, error)
+	// Who has opened a tracing, its case or its report in the last 90 days, and so may have seen what was wrong.
+	ListTracingReaders(context.Context, *ListTracingReadersRequest) (*ListTracingReadersResponse, error)
 	// The catalogue of coded statements, by code, short code, pinyin initials or words.
 	ListConclusions(context.Context, *ListConclusionsRequest) (*ListConclusionsResponse, error)
 	// The critical-value rules of the caller's centre (YAML), or of the given one.
@@ -362,6 +377,9 @@ func (UnimplementedEcgServiceServer) SetPathway(context.Context, *SetPathwayRequ
 }
 func (UnimplementedEcgServiceServer) AssignTracing(context.Context, *AssignTracingRequest) (*AssignTracingResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method AssignTracing not implemented")
+}
+func (UnimplementedEcgServiceServer) ListTracingReaders(context.Context, *ListTracingReadersRequest) (*ListTracingReadersResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListTracingReaders not implemented")
 }
 func (UnimplementedEcgServiceServer) ListConclusions(context.Context, *ListConclusionsRequest) (*ListConclusionsResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ListConclusions not implemented")
@@ -597,6 +615,24 @@ func _EcgService_AssignTracing_Handler(srv interface{}, ctx context.Context, dec
 	return interceptor(ctx, in, info, handler)
 }
 
+func _EcgService_ListTracingReaders_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListTracingReadersRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(EcgServiceServer).ListTracingReaders(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: EcgService_ListTracingReaders_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(EcgServiceServer).ListTracingReaders(ctx, req.(*ListTracingReadersRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _EcgService_ListConclusions_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(ListConclusionsRequest)
 	if err := dec(in); err != nil {
@@ -733,6 +769,10 @@ var EcgService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "AssignTracing",
 			Handler:    _EcgService_AssignTracing_Handler,
+		},
+		{
+			MethodName: "ListTracingReaders",
+			Handler:    _EcgService_ListTracingReaders_Handler,
 		},
 		{
 			MethodName: "ListConclusions",
