@@ -15,7 +15,8 @@ func (s *Stream) analyse(end int) []Beat {
 	fr := &s.frame
 	fr.load(s.leads, s.hz)
 	s.shapes.choose(fr, s.leads)
-	chosen, usual := fr.sequence(fr.places(), s.last-s.base, s.any)
+	places := slices.DeleteFunc(fr.places(), func(p place) bool { return s.gone(p.at) })
+	chosen, usual := fr.sequence(places, s.last-s.base, s.any)
 	var out []Beat
 	var early []bool
 	for _, p := range chosen {
@@ -23,9 +24,14 @@ func (s *Stream) analyse(end int) []Beat {
 		if at < s.next || at >= end {
 			continue
 		}
-		early = append(early, s.any && float64(at-s.last)/s.hz < premature*usual[int(float64(p.at)/s.hz)])
+		normal := usual[int(float64(p.at)/s.hz)]
+		rr := normal
+		if s.any {
+			rr = float64(at-s.last) / s.hz
+		}
+		early = append(early, rr < premature*normal)
 		s.last, s.any = at, true
-		id, shift := s.shapes.place(s.leads, s.hz, p.at, at)
+		id, shift := s.shapes.place(s.leads, s.hz, p.at, at, rr)
 		out = append(out, Beat{At: at + shift, Strength: p.strength, Template: id})
 	}
 	s.classify(out, early)
@@ -34,6 +40,16 @@ func (s *Stream) analyse(end int) []Beat {
 		out[i].At = max(s.sample(out[i].At), 0)
 	}
 	return out
+}
+
+// gone reports whether no lead has a sample at an index of the buffers.
+func (s *Stream) gone(i int) bool {
+	for l := range s.leads {
+		if !s.leads[l].gone[i] {
+			return false
+		}
+	}
+	return true
 }
 
 // kinds are the ways in which a ventricular beat differs from the dominant one: the less it resembles it, the less wide it has to be.
@@ -94,11 +110,15 @@ func (s *Stream) pace(bs []Beat) {
 	n := s.frame.n
 	sum := grow(s.frame.a, n)
 	clear(sum)
-	med := grow(s.frame.c, n)
+	const every = 7 // of the working samples are enough for a median
+	med := grow(s.frame.c, n)[:0]
 	for _, l := range s.leads {
-		copy(med, l.spike)
-		slices.Sort(med[:n])
-		g := 1 / (med[n/2] + 3)
+		med = med[:0]
+		for i := 0; i < n; i += every {
+			med = append(med, l.spike[i])
+		}
+		slices.Sort(med)
+		g := 1 / (med[len(med)/2] + 3)
 		for i, v := range l.spike {
 			sum[i] += g * v
 		}

@@ -15,7 +15,7 @@ type frame struct {
 	a, b, c     []float64
 	band        [][]float64 // of each lead: 8 to 20 Hz
 	energy      []float64   // of all leads
-	sharp       []float64   // of all leads, 8 to 20 Hz only
+	sharp       []float64   // of all leads: how fast the band of 8 to 20 Hz changes
 	f           []float64   // its square root, smoothed over a complex
 	excess      []float64   // f above its surroundings
 	weights     []float64   // of each spell, summed over the leads
@@ -23,14 +23,15 @@ type frame struct {
 }
 
 const (
-	wideS      = 0.062 // the same of the band of wide complexes
-	wideGain   = 0.7
-	crestPower = 1.5
-	floorPower = 1.0
-	floorLeast = 0.003
-	hatS       = 0.034 // width of the box of the band-pass: its middle is at 1/(2 hatS) = 15 Hz
+	hatS       = 0.034 // width of the box of the band-pass, s: its middle is at 1/(2 hatS) = 15 Hz
+	wideS      = 0.062 // the same of a second band, of wide complexes: 8 Hz
+	wideGain   = 0.7   // of the second band's energy
 	qrsS       = 0.090 // smoothing over a complex
-	beatS      = 0.500 // surroundings
+	beatS      = 0.500 // its surroundings
+	crestPower = 1.5   // how a lead's weight grows with how far its complexes stand out
+	floorPower = 1.0   // how it falls with the noise of the moment
+	floorLeast = 0.003 // noise, in energies of a complex, that is as good as none
+	floorS     = 0.10  // part whose mean energy is one sample of the noise
 )
 
 func odd(s, hz float64) int { return int(s*hz/2)*2 + 1 }
@@ -136,7 +137,8 @@ func (fr *frame) add(y, z []float64) {
 		lo := k * fr.spell()
 		for i := lo; i < min(lo+fr.spell(), len(e)); i++ {
 			fr.energy[i] += g * e[i]
-			fr.sharp[i] += g * y[i] * y[i]
+			d := y[min(i+1, len(y)-1)] - y[max(i-1, 0)]
+			fr.sharp[i] += g * d * d
 		}
 	}
 }
@@ -153,9 +155,9 @@ func (fr *frame) share() {
 	}
 }
 
-// floors are the medians of the energy, in parts of 50 ms, within a second of each spell.
+// floors are the medians of the energy, in parts of floorS, within a second of each spell.
 func (fr *frame) floors(e []float64) []float64 {
-	part := max(int(0.05*fr.hz), 1)
+	part := max(int(floorS*fr.hz), 1)
 	means := make([]float64, 0, len(e)/part+1)
 	for at := 0; at < len(e); at += part {
 		sum := 0.0
@@ -188,7 +190,9 @@ func (fr *frame) peaks(e []float64) (size, mean float64) {
 		}
 		top := 0.0
 		for _, v := range e[at:end] {
-			top = max(top, v)
+			if v > top {
+				top = v
+			}
 			mean += v
 		}
 		tops = append(tops, top)

@@ -2,7 +2,10 @@
 
 package beats
 
-import "math"
+import (
+	"math"
+	"slices"
+)
 
 // front brings one lead to the working rate. x, spike and gone begin at the same working sample.
 type front struct {
@@ -31,6 +34,9 @@ func newFront(by int, rateHz float64) front {
 
 func (f *front) take(in []float64) {
 	old := len(f.raw)
+	f.raw = slices.Grow(f.raw, len(in))
+	more := len(in)/f.by + 1
+	f.x, f.spike, f.gone = slices.Grow(f.x, more), slices.Grow(f.spike, more), slices.Grow(f.gone, more)
 	for _, v := range in {
 		if v > -limitUV && v < limitUV {
 			f.held = v

@@ -8,13 +8,18 @@ import (
 )
 
 const (
-	beforeS   = 0.12 // of the window that is compared, s before the main deflection
-	afterS    = 0.16
-	shiftS    = 0.08 // greatest correction of a fiducial
-	alike     = 0.86 // correlation of beats of one shape
-	shapesMax = 32
-	shapeLead = 4 // leads that are compared, the best
-	searched  = 4 // shapes that all shifts are tried against
+	beforeS     = 0.12 // of the window that is compared, s before the main deflection
+	afterS      = 0.16
+	shiftS      = 0.08 // greatest correction of a fiducial
+	alike       = 0.86 // correlation of beats of one shape
+	shapesMax   = 32
+	narrower    = 0.65 // in widths of the most frequent shape
+	faster      = 0.75 // intervals of the most frequent shape, in those of the narrower
+	fastRR      = 0.55 // s
+	notRare     = 3    // beats
+	notRarePart = 0.15 // of the most frequent shape's
+	shapeLead   = 4    // leads that are compared, the best
+	searched    = 4    // shapes that all shifts are tried against
 )
 
 // shape is the mean of the beats that look alike.
@@ -24,6 +29,7 @@ type shape struct {
 	n     int       // beats
 	seen  int       // working index of the last one
 	width float64   // ms
+	rr    float64   // mean distance from the beat before, s
 	off   float64   // mean shift of its beats: its fiducial is that much beside their main deflection
 }
 
@@ -98,7 +104,7 @@ func correlation(a, b []float64) float64 {
 }
 
 // place finds the shape of a beat, or makes one, and says how far its fiducial is from that of the shape.
-func (sh *shapes) place(leads []front, hz float64, at, seen int) (id, shift int) {
+func (sh *shapes) place(leads []front, hz float64, at, seen int, rr float64) (id, shift int) {
 	sh.buf = sh.cut(sh.buf, leads, hz, at)
 	best, top := -1, -1.0
 	for i := range sh.all {
@@ -112,7 +118,7 @@ func (sh *shapes) place(leads []front, hz float64, at, seen int) (id, shift int)
 		best, shift, top = sh.search(leads, hz, at)
 	}
 	if best < 0 || top < alike {
-		return sh.add(seen), 0
+		return sh.add(seen, rr), 0
 	}
 	s := &sh.all[best]
 	sh.buf = sh.cut(sh.buf, leads, hz, at+shift)
@@ -122,6 +128,7 @@ func (sh *shapes) place(leads []front, hz float64, at, seen int) (id, shift int)
 	for i, v := range sh.buf {
 		s.v[i] += part * (v - s.v[i])
 	}
+	s.rr += part * (rr - s.rr)
 	s.off += 0.05 * (float64(shift) - s.off)
 	return s.id, shift - int(math.Round(s.off))
 }
@@ -172,8 +179,8 @@ func (sh *shapes) search(leads []front, hz float64, at int) (best, shift int, to
 }
 
 // add makes a shape of the vector in buf, in place of the rarest that was not seen for longest if there are too many.
-func (sh *shapes) add(seen int) int {
-	s := shape{id: sh.next, v: slices.Clone(sh.buf), n: 1, seen: seen}
+func (sh *shapes) add(seen int, rr float64) int {
+	s := shape{id: sh.next, v: slices.Clone(sh.buf), n: 1, seen: seen, rr: rr}
 	sh.next++
 	if len(sh.all) < shapesMax {
 		sh.all = append(sh.all, s)
@@ -199,12 +206,23 @@ func (sh *shapes) byID(id int) *shape {
 	return nil
 }
 
-// dominant is the shape of most beats.
+// dominant is the shape of most beats; but a much narrower and slower one
+// that is not rare comes before it: a ventricular tachycardia may have more beats than all others.
 func (sh *shapes) dominant() *shape {
 	var d *shape
 	for i := range sh.all {
 		if d == nil || sh.all[i].n > d.n {
 			d = &sh.all[i]
+		}
+	}
+	if d == nil {
+		return nil
+	}
+	most := *d
+	for i := range sh.all {
+		s := &sh.all[i]
+		if s.n >= notRare && float64(s.n) >= notRarePart*float64(most.n) && s.width < narrower*most.width && most.rr < min(fastRR, faster*s.rr) && (d.id == most.id || s.n > d.n) {
+			d = s
 		}
 	}
 	return d

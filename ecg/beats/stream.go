@@ -7,7 +7,7 @@ import "math"
 
 const (
 	workHz  = 200.0 // the lowest rate that a higher one is decimated to
-	hopS    = 20.0  // seconds of a frame whose beats are reported
+	hopS    = 40.0  // seconds of a frame whose beats are reported
 	marginS = 5.0   // seconds of a frame before and after them
 	limitUV = 1e7   // a sample beyond it is no voltage of a body
 )
@@ -20,7 +20,6 @@ type Stream struct {
 	leads  []front
 	base   int // working index of the first sample in the buffers
 	next   int // working index from which beats are still to be reported
-	seen   int // working samples taken
 	last   int // working index of the last beat reported
 	any    bool
 	frame  frame

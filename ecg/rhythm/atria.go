@@ -16,6 +16,7 @@ type activity struct {
 	repeats float64 // how alike the stretches before the complexes are; NaN: too few
 	train   train   // of P waves with a period that is not that of the beats
 	flutter train   // faster
+	free    train   // of any slow period, that of the beats too
 	paced   bool
 }
 
@@ -49,6 +50,7 @@ func look(s beats.Signal, bs []beats.Beat) activity {
 		level(y, int(0.3*hz))
 	}
 	a.train = trainOf(rest, hz, pFromS, pToS, measureIntervals(bs, s.RateHz).median)
+	a.free = trainOf(rest, hz, pFromS, pToS, 0)
 	return a
 }
 
@@ -77,7 +79,7 @@ func decimate(s beats.Signal) ([][]float64, float64) {
 	return out, s.RateHz / float64(by)
 }
 
-// level takes the moving median-like baseline away: the mean over 0.8 s, twice.
+// level takes the moving average over w samples away.
 func level(x []float64, w int) {
 	n := len(x)
 	c := make([]float64, n+1)

@@ -20,7 +20,6 @@ type intervals struct {
 	long   int
 	jitter float64 // median relative change of quiet ones: 0 regular
 	spread float64 // root mean square of the relative change
-	runs   int     // of quiet ones
 }
 
 func measureIntervals(bs []beats.Beat, hz float64) intervals {

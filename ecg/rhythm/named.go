@@ -18,7 +18,9 @@ const (
 	irregular      = 0.055
 	irregularRMS   = 0.12
 	regular        = 0.03
-	trainLeast     = 0.25
+	trainLeast     = 0.30
+	trainSure      = 0.48
+	driftRepeats   = 0.40
 	flutterLeast   = 0.20
 	flutterSure    = 0.55
 	flutterFollows = 0.35 // of the stretches before the complexes, that follow the waves
@@ -29,9 +31,16 @@ const (
 )
 
 // named gives the one finding that names the rhythm, and blocks beside it.
-func named(in Input, bs []beats.Beat, iv intervals) []finding.Finding {
-	hz := in.Signal.RateHz
-	a := look(in.Signal, bs)
+func named(s beats.Signal, bs []beats.Beat, steadyP bool) []finding.Finding {
+	if len(bs) < 2 {
+		return nil
+	}
+	hz := s.RateHz
+	iv := measureIntervals(bs, hz)
+	a := look(s, bs)
+	if steadyP && a.repeats >= fewPRepeats {
+		a.repeats = max(a.repeats, sinusRepeats)
+	}
 	evidence := map[string]float64{
 		"rate": 60 / iv.mean, "rr_min_ms": iv.all[iv.short] * 1000, "rr_max_ms": iv.all[iv.long] * 1000,
 		"irregularity": iv.spread, "p_repeats": a.repeats,
@@ -58,7 +67,10 @@ func named(in Input, bs []beats.Beat, iv intervals) []finding.Finding {
 	case flutters(a, uneven):
 		evidence["atrial_rate"] = 60 / a.flutter.period
 		add(finding.AtrialFlutter, "regular atrial waves between the complexes")
-	case uneven && (a.repeats < noPRepeats || a.repeats < fewPRepeats && max(explained(iv.quiet), explained(iv.all)) < twoLengths):
+	case uneven && a.repeats < driftRepeats && a.free.score >= trainSure && a.free.period < 0.97*iv.mean:
+		evidence["atrial_rate"] = 60 / a.free.period
+		add(finding.AVBlock2, "a regular train of P waves, faster than the complexes and at changing distances from them")
+	case iv.jitter > irregular && (a.repeats < noPRepeats || a.repeats < fewPRepeats && max(explained(iv.quiet), explained(iv.all)) < twoLengths):
 		add(finding.AtrialFibrillation, "irregular, without P waves of one shape")
 		if iv.all[iv.short] <= 0.25 && wideShare(bs) > 0.5 {
 			add(finding.PreexcitedAF, "wide complexes, shortest distance 250 ms or less")
@@ -70,6 +82,7 @@ func named(in Input, bs []beats.Beat, iv intervals) []finding.Finding {
 		add(finding.AtrialFibrillation, "paced, without P waves of one shape")
 	case a.repeats >= sinusRepeats:
 		add(finding.SinusRhythm, "")
+		out = append(out, blocked(s, bs, iv)...)
 		if uneven {
 			add(finding.Irregular, "")
 		}
@@ -88,9 +101,27 @@ func flutters(a activity, uneven bool) bool {
 	return f.score >= flutterSure || uneven && f.score >= flutterLeast && a.repeats >= flutterFollows && a.repeats < flutterRepeats
 }
 
+// blocked is the block of the second degree: P waves that no complex follows, at the distance of the others.
+func blocked(s beats.Signal, bs []beats.Beat, iv intervals) []finding.Finding {
+	ps := dropped(s, bs, iv)
+	whole := 0 // distances that may be two
+	for _, d := range iv.all {
+		if d < dropLong*iv.median && d >= dropAlways {
+			whole++
+		}
+	}
+	if len(ps) == 0 || whole > 0 && 2*len(ps) < whole {
+		return nil
+	}
+	return []finding.Finding{{
+		Code: finding.AVBlock2, From: when(ps[0], s.RateHz), To: when(ps[len(ps)-1], s.RateHz),
+		Evidence: map[string]float64{"count": float64(len(ps)), "beats": float64(len(bs))},
+	}}
+}
+
 // independent reports whether the atria have a rate of their own, faster than that of the ventricles.
 func independent(a activity, iv intervals) bool {
-	return a.train.score >= trainLeast && a.train.period < 0.95*iv.median
+	return a.train.score >= trainLeast && a.train.period < 0.90*iv.median && iv.spread < irregularRMS
 }
 
 const (
@@ -124,25 +155,24 @@ func wideShare(bs []beats.Beat) float64 {
 	return float64(n) / float64(len(bs))
 }
 
+const explainMost = 100 // distances that are looked at
+
 // explained is the part of the distances within 6 % of one of the two lengths that explain most.
 func explained(d []float64) float64 {
 	if len(d) == 0 {
 		return 0
 	}
+	d = d[:min(len(d), explainMost)]
 	best := 0
-	in := func(i int, length float64) bool { return math.Abs(d[i]-length) < 0.06*length }
 	for a := range d {
 		for b := a; b < len(d); b++ {
 			n := 0
-			for i := range d {
-				if in(i, d[a]) || in(i, d[b]) {
+			for _, x := range d {
+				if math.Abs(x-d[a]) < 0.06*d[a] || math.Abs(x-d[b]) < 0.06*d[b] {
 					n++
 				}
 			}
 			best = max(best, n)
-		}
-		if a > 60 { // of a long recording the first minute is enough
-			break
 		}
 	}
 	return float64(best) / float64(len(d))

@@ -22,10 +22,11 @@ type PWave struct {
 type Input struct {
 	Signal beats.Signal
 	Beats  []beats.Beat // in order
-	PWaves []PWave      // one of each beat, or none at all: whether there are any is looked for here in both cases
+	PWaves []PWave      // one of each beat, or none at all: they support what is seen here of the atria
 }
 
-// Find gives the findings of rhythm of some seconds to some minutes, ordered by code and time. Times count from the first sample.
+// Find gives the findings of rhythm of some seconds to some minutes, ordered by code and time; of a longer recording the first five minutes
+// name the rhythm. Times count from the first sample.
 // A recording of one beat or none has none, except where the ventricles fibrillate.
 func Find(in Input) []finding.Finding {
 	if !(in.Signal.RateHz > 0) || in.Signal.Len() == 0 {
@@ -44,13 +45,50 @@ func Find(in Input) []finding.Finding {
 				fs = append(fs, p)
 			}
 		}
-		fs = append(fs, named(in, bs, iv)...)
+		s, first := begin(in.Signal, bs)
+		fs = append(fs, named(s, first, steadyP(in))...)
 		fs = withoutSVTOf(fs)
 	}
 	slices.SortStableFunc(fs, func(a, b finding.Finding) int {
 		return cmp.Or(cmp.Compare(a.Code, b.Code), cmp.Compare(a.From, b.From))
 	})
 	return fs
+}
+
+// steadyP reports whether nearly every beat has a measured P wave, at nearly the same distance.
+func steadyP(in Input) bool {
+	const most, spreadS = 0.8, 0.020
+	if len(in.PWaves) != len(in.Beats) || len(in.Beats) < 4 {
+		return false
+	}
+	var sum, squares, n float64
+	for i, p := range in.PWaves {
+		if p.OK {
+			d := float64(in.Beats[i].At-p.Peak) / in.Signal.RateHz
+			sum, squares, n = sum+d, squares+d*d, n+1
+		}
+	}
+	return n >= most*float64(len(in.Beats)) && squares/n-(sum/n)*(sum/n) <= spreadS*spreadS
+}
+
+const namedS = 300.0 // of a long recording whose rhythm is named: it may have many, and the others are a Holter's
+
+// begin is the beginning of a long recording.
+func begin(s beats.Signal, bs []beats.Beat) (beats.Signal, []beats.Beat) {
+	n := int(namedS * s.RateHz)
+	if s.Len() <= n {
+		return s, bs
+	}
+	out := beats.Signal{RateHz: s.RateHz}
+	for _, x := range s.Leads {
+		out.Leads = append(out.Leads, x[:n])
+	}
+	for i, b := range bs {
+		if b.At >= n {
+			return out, bs[:i]
+		}
+	}
+	return out, bs
 }
 
 // outside are the beats that are not within a stretch without separate beats.

@@ -57,6 +57,7 @@ func TestRhythmsAreTold(t *testing.T) {
 		{synth.AVBlock1, []finding.Code{}, serious},
 		{synth.AtrialFibrillation, []finding.Code{finding.AtrialFibrillation}, []finding.Code{finding.SinusRhythm, finding.VentricularT}},
 		{synth.AVBlock3, []finding.Code{finding.AVBlock3, finding.Bradycardia}, []finding.Code{finding.AtrialFibrillation, finding.SinusRhythm}},
+		{synth.AVBlock2, []finding.Code{finding.AVBlock2}, []finding.Code{finding.AtrialFibrillation, finding.AVBlock3, finding.VentricularT}},
 		{synth.PVCs, []finding.Code{finding.PVC}, []finding.Code{finding.AtrialFibrillation, finding.VentricularFlutter}},
 		{synth.VF, []finding.Code{finding.VentricularFlutter}, []finding.Code{finding.AtrialFibrillation, finding.SinusRhythm}},
 		{synth.Pause, []finding.Code{finding.Pause}, []finding.Code{finding.AtrialFibrillation, finding.VentricularFlutter}},
@@ -77,6 +78,19 @@ func TestRhythmsAreTold(t *testing.T) {
 					}
 				}
 			})
+		}
+	}
+}
+
+func TestMeasuredPWavesDoNotHideFibrillation(t *testing.T) {
+	for _, kind := range []synth.Kind{synth.Normal, synth.AtrialFibrillation} {
+		in := input(synth.Spec{Kind: kind, Seed: 2})
+		for _, b := range in.Beats {
+			in.PWaves = append(in.PWaves, rhythm.PWave{Onset: b.At - 90, Peak: b.At - 70, OK: true})
+		}
+		got := codes(rhythm.Find(in))
+		if slices.Contains(got, finding.SinusRhythm) != (kind == synth.Normal) || slices.Contains(got, finding.AtrialFibrillation) == (kind == synth.Normal) {
+			t.Errorf("%s: %v", kind, got)
 		}
 	}
 }
@@ -207,4 +221,11 @@ func FuzzFind(f *testing.F) {
 		s := beats.Signal{RateHz: float64(hz), Leads: [][]float64{x}}
 		rhythm.Find(rhythm.Input{Signal: s, Beats: beats.Detect(s)})
 	})
+}
+
+func BenchmarkTenSecondsOfTwelveLeads(b *testing.B) {
+	in := input(synth.Spec{Kind: synth.PVCs})
+	for b.Loop() {
+		rhythm.Find(in)
+	}
 }

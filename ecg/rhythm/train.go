@@ -46,7 +46,7 @@ func trainOf(leads [][]float64, hz, from, to, but float64) train {
 }
 
 func near(period, but float64) bool {
-	return math.Abs(period-but) < 0.06*but || math.Abs(period-but/2) < 0.03*but
+	return but > 0 && (math.Abs(period-but) < 0.10*but || math.Abs(period-but/2) < 0.05*but)
 }
 
 // itself is the correlation of a signal with itself a lag later.
