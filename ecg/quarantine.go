@@ -52,15 +52,27 @@ func (c *Centre) quarantine(ctx context.Context, s record.Scope, place site, par
 		}
 	}
 	err = c.db.Tx(ctx, func(tx *store.Tx) error {
-		_, err := tx.Exec(ctx, `INSERT INTO ecg_quarantine (id, institution_id, reason, blob_key, size, sha256, received_at)
+		res, err := tx.Exec(ctx, `INSERT INTO ecg_quarantine (id, institution_id, reason, blob_key, size, sha256, received_at)
 			VALUES ($1,$2,$3,$4,$5,$6,$7) ON CONFLICT DO NOTHING`,
 			id, string(place.institution), record.Public(reason), key, size, digest, record.Micros(tx.Now()))
+		if err != nil {
+			return err
+		}
+		if n, _ := res.RowsAffected(); n == 0 { // somebody sent the same bytes at the same time
+			return tx.QueryRow(ctx, `SELECT id FROM ecg_quarantine WHERE institution_id = $1 AND sha256 = $2`, string(place.institution), digest).Scan(&have)
+		}
 		tx.Emit(record.Event{
 			Act: "tracing.refused", Institution: place.institution, Kind: "quarantine", Object: id, Outcome: record.Refused,
 			Detail: map[string]string{"kept": strconv.FormatBool(key != "")},
 		}.By(s))
-		return err
+		return nil
 	})
+	if err == nil && have != "" {
+		if key != "" {
+			_ = c.blobs.Delete(ctx, key) // what stays is swept
+		}
+		id = have
+	}
 	return QuarantineID(id), err
 }
 

@@ -47,12 +47,17 @@ func newCentre() *centre {
 
 func (c *centre) serve(t *testing.T) string {
 	t.Helper()
+	s := grpc.NewServer()
+	pb.RegisterUploadServiceServer(s, c)
+	return listen(t, s)
+}
+
+func listen(t *testing.T, s *grpc.Server) string {
+	t.Helper()
 	lis, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := grpc.NewServer()
-	pb.RegisterUploadServiceServer(s, c)
 	go s.Serve(lis)
 	t.Cleanup(s.Stop)
 	return lis.Addr().String()

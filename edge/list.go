@@ -39,28 +39,28 @@ func (r *run) list(ctx context.Context, paths []string) error {
 	}
 	slices.SortFunc(r.studies, func(a, b *Study) int { return strings.Compare(a.Objects[0].Path, b.Objects[0].Path) })
 	r.busy, r.total.Studies = len(r.studies), len(r.studies)
-	r.meter.listed(r.open, len(r.studies))
+	r.meter.listed(r.open, len(r.studies), len(r.ecgs))
 	return err
 }
 
-// sort looks into a file and puts it into its study, among the ignored, or among the refused.
+// sort looks into a file and puts it into its study, among the ECGs, the ignored, or the refused.
 func (r *run) sort(byUID map[string]*Study, f file) {
-	if r.pass(f) {
+	if !r.watch.ready(f) {
 		return
 	}
 	o := &Object{Path: f.path, Size: f.info.Size(), ModifiedAt: f.info.ModTime()}
 	id, known := r.journal.find(o)
+	var format string
 	var err error
 	if !known {
-		id, err = head(f.path)
+		id, format, err = identify(f.path)
 	}
-	var skip ignored
-	format := ""
-	if errors.As(err, &skip) && skip == NotDICOM {
-		format = tracingFormat(f.path)
+	if r.watch.leaves(o, format != "", err) {
+		return
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	var skip ignored
 	switch {
 	case format != "":
 		r.ecgs = append(r.ecgs, &Tracing{Path: f.path, Size: o.Size, ModifiedAt: o.ModifiedAt, Format: format})
@@ -68,10 +68,11 @@ func (r *run) sort(byUID map[string]*Study, f file) {
 		return
 	case errors.As(err, &skip):
 		r.ignore(f.path, string(skip))
-		r.remember(f.path, stampOf(f.info))
+		r.watch.settled(o.Path, stamp{o.Size, o.ModifiedAt}, Stored)
 		return
 	case err != nil:
 		o.State, o.Reason = unfit(err)
+		r.watch.settled(o.Path, stamp{o.Size, o.ModifiedAt}, o.State)
 		r.stray(o)
 		return
 	}
@@ -88,6 +89,20 @@ func (r *run) sort(byUID map[string]*Study, f file) {
 	r.total.Objects++
 	r.total.Bytes += o.Size
 	r.meter.found(o.Size)
+}
+
+// identify tells what a file is: an object of a study, an ECG of a format, or why it is neither.
+func identify(path string) (identity, string, error) {
+	id, err := head(path)
+	var skip ignored
+	if !errors.As(err, &skip) || skip != NotDICOM {
+		return id, "", err
+	}
+	format, unread := tracingFormat(path)
+	if format != "" || unread != nil {
+		return id, format, unread
+	}
+	return id, "", err
 }
 
 func (r *run) ignore(path, why string) {

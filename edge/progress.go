@@ -19,6 +19,7 @@ type Progress struct {
 	Listing                 bool // files are still being found; the totals grow
 	Studies, StudiesDone    int
 	Objects, ObjectsDone    int
+	Tracings, TracingsDone  int   // ECGs that are no DICOM objects
 	Bytes, BytesDone        int64 // BytesDone counts what is on the way too
 	Sent                    int64 // bytes that went over the line, those sent twice included
 	Saved                   int64 // bytes that needed not, because objects were shrunk
@@ -48,10 +49,16 @@ func (m *meter) found(bytes int64) {
 	m.p.Bytes += bytes
 }
 
-func (m *meter) listed(objects, studies int) {
+func (m *meter) listed(objects, studies, tracings int) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.p.Listing, m.p.Objects, m.p.Studies = false, objects, studies
+	m.p.Listing, m.p.Objects, m.p.Studies, m.p.Tracings = false, objects, studies, tracings
+}
+
+func (m *meter) tracingDone() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.p.TracingsDone++
 }
 
 func (m *meter) settled(o *Object) {

@@ -140,11 +140,12 @@ type Summary struct {
 	Tracings        int `json:"tracings"` // ECGs that are no DICOM objects
 	TracingsStored  int `json:"tracings_stored"`
 	TracingsAlready int `json:"tracings_already"`
+	TracingsTwins   int `json:"tracings_twins"`
 	TracingsRefused int `json:"tracings_refused"`
 	TracingsFailed  int `json:"tracings_failed"`
 
 	Lost         []Finding      `json:"lost,omitempty"`    // objects without a study, unreadable paths
-	Ignored      []Finding      `json:"ignored,omitempty"` // what is no DICOM object; the first thousand
+	Ignored      []Finding      `json:"ignored,omitempty"` // what is neither DICOM nor an ECG; the first thousand
 	IgnoredCount map[string]int `json:"ignored_count"`     // all of them, by reason
 
 	StartedAt  time.Time `json:"started_at"`
@@ -175,7 +176,7 @@ func (s *Summary) receipt(c *Receipt) {
 	}
 }
 
-// Code is the exit code that the run deserves: 0 all at the centre, 3 some objects refused, 4 not finished.
+// Code is the exit code that the run deserves: 0 all at the centre, 3 some files refused, 4 not finished.
 func (s *Summary) Code() int {
 	switch {
 	case s.Failed > 0 || s.Unreadable > 0 || s.TracingsFailed > 0:

@@ -27,32 +27,35 @@ const errInterrupted = "the run ended before"
 
 type run struct {
 	*Sender
+	watch    *watcher // nil: everything is sent
 	cancel   context.CancelCauseFunc
 	patience patience
 	meter    meter
 	gauge    gauge
 
-	mu       sync.Mutex
-	cond     *sync.Cond // something below changed
-	studies  []*Study
-	open     int       // objects on their way
-	busy     int       // studies that are not over
-	asking   []*Object // hashed: is it at the centre?
-	queue    []*Object // to be sent
-	over     []*Study  // all objects settled: to be finished
-	ecgs     []*Tracing
-	digests  map[Digest]*Object
-	bold     int // objects that may still be queued unasked
-	ignored  []Finding
-	nIgnored map[string]int
-	lost     []Finding
-	total    Summary
+	mu         sync.Mutex
+	cond       *sync.Cond // something below changed
+	studies    []*Study
+	open       int       // objects on their way
+	busy       int       // studies that are not over
+	asking     []*Object // hashed: is it at the centre?
+	queue      []*Object // to be sent
+	over       []*Study  // all objects settled: to be finished
+	ecgs       []*Tracing
+	ecgSums    map[string]bool // digests of ECGs on their way
+	ecgProblem string          // why no further ECG is tried
+	digests    map[Digest]*Object
+	bold       int // objects that may still be queued unasked
+	ignored    []Finding
+	nIgnored   map[string]int
+	lost       []Finding
+	total      Summary
 
 	receipts sync.Mutex // OnReceipt, one at a time
 }
 
-func newRun(s *Sender, cancel context.CancelCauseFunc) *run {
-	r := &run{Sender: s, cancel: cancel, digests: map[Digest]*Object{}, nIgnored: map[string]int{}}
+func newRun(s *Sender, w *watcher, cancel context.CancelCauseFunc) *run {
+	r := &run{Sender: s, watch: w, cancel: cancel, digests: map[Digest]*Object{}, ecgSums: map[string]bool{}, nIgnored: map[string]int{}}
 	r.cond = sync.NewCond(&r.mu)
 	r.patience = patience{last: s.cfg.Now(), limit: s.cfg.Timeout, now: s.cfg.Now}
 	r.meter.startedAt = s.cfg.Now()
@@ -181,9 +184,7 @@ func (r *run) settled(o *Object, say func()) {
 		return
 	}
 	say()
-	if o.State != Failed {
-		r.remember(o.Path, stamp{o.Size, o.ModifiedAt})
-	}
+	r.watch.settled(o.Path, stamp{o.Size, o.ModifiedAt}, o.State)
 	r.total.count(o)
 	r.meter.settled(o)
 	r.open--

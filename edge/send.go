@@ -105,9 +105,6 @@ type Sender struct {
 	control *grpc.ClientConn   // questions, so that they do not wait behind pixels
 	conns   []*grpc.ClientConn // one for each stream
 
-	watching *handled      // while folders are watched
-	settle   time.Duration // of a watched file
-
 	distrust atomic.Pointer[error] // the centre is not who it should be: waiting does not help
 }
 
@@ -150,12 +147,17 @@ func (s *Sender) Close() error {
 // Send sends every DICOM object and every ECG below paths and returns when each is at the centre or its fate is known. The error is nil
 // unless the run ended early: a *StopError, ErrGaveUp or the context's. The summary is right in any case.
 func (s *Sender) Send(ctx context.Context, paths ...string) (Summary, error) {
+	return s.send(ctx, nil, paths)
+}
+
+func (s *Sender) send(ctx context.Context, w *watcher, paths []string) (Summary, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	r := newRun(s, cancel)
+	r := newRun(s, w, cancel)
 	s.control.Connect() // while the files are looked into
-	stop := r.report(ctx)
-	defer stop()
+	if w == nil || !w.tracings {
+		defer r.report(ctx)()
+	}
 	if err := r.list(ctx, paths); err != nil {
 		return r.summary(), fmt.Errorf("list files: %w", err)
 	}

@@ -1,15 +1,12 @@
-// Electrocardiograms: files of carts that are no DICOM objects. Each is a call of its own, small and answered when it is durable.
+// Electrocardiograms: files of carts that are no DICOM objects. They go before all else: they are small, and some are of an infarction.
 
 package edge
 
 import (
-	"bufio"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -18,11 +15,11 @@ import (
 	"sync"
 	"time"
 
-	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/types/known/structpb"
 
+	"github.com/lianzhen/lianzhen/codec/tracing"
 	"github.com/lianzhen/lianzhen/codec/tracing/formats"
 	pb "github.com/lianzhen/lianzhen/proto/lianzhen/v1"
 )
@@ -48,28 +45,50 @@ type Tracing struct {
 const sniffed = 4096
 
 // tracingFormat tells the file of a cart by its content; empty for all else.
-func tracingFormat(path string) string {
+func tracingFormat(path string) (string, error) {
 	f, err := os.Open(path)
 	if err != nil {
-		return ""
+		return "", err
 	}
 	defer f.Close()
-	b := make([]byte, sniffed)
-	n, err := io.ReadFull(f, b)
-	if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) {
-		return ""
+	head := make([]byte, sniffed)
+	n, err := io.ReadFull(f, head)
+	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
+		return "", err
 	}
-	format, ok := formats.Sniff(b[:n])
-	if !ok {
-		return ""
+	format, ok := formats.Sniff(head[:n])
+	if !ok || !certain(f, format) {
+		return "", nil
 	}
-	return string(format)
+	return string(format), nil
+}
+
+// certain looks further into what begins as much else does: every office document is a ZIP as WFDB archives are, and a text in UTF-16
+// is as smooth as the samples of an Edan. A letter must not leave the house because it might be an ECG.
+func certain(f *os.File, format tracing.Format) bool {
+	switch format {
+	case tracing.Edan:
+		if !strings.EqualFold(filepath.Ext(f.Name()), ".dat") {
+			return false
+		}
+	case tracing.WFDB, tracing.Contec:
+	default:
+		return true
+	}
+	info, err := f.Stat()
+	if err == nil {
+		_, err = formats.Open(f, info.Size())
+	}
+	return err == nil
 }
 
 const tracingLanes = 4 // files on their way at once
 
 // sendTracings sends every ECG of the run.
 func (r *run) sendTracings(ctx context.Context) {
+	if len(r.ecgs) == 0 {
+		return
+	}
 	slices.SortFunc(r.ecgs, func(a, b *Tracing) int { return strings.Compare(a.Path, b.Path) })
 	todo := make(chan *Tracing)
 	var wg sync.WaitGroup
@@ -77,12 +96,7 @@ func (r *run) sendTracings(ctx context.Context) {
 		wg.Go(func() {
 			for t := range todo {
 				r.sendTracing(ctx, t)
-				if t.State != Failed {
-					r.remember(t.Path, stamp{t.Size, t.ModifiedAt})
-				}
-				r.mu.Lock()
-				r.total.countTracing(t)
-				r.mu.Unlock()
+				r.settledTracing(t)
 			}
 		})
 	}
@@ -91,9 +105,15 @@ func (r *run) sendTracings(ctx context.Context) {
 	}
 	close(todo)
 	wg.Wait()
-	if len(r.ecgs) > 0 {
-		r.tracingReceipt()
-	}
+	r.tracingReceipt()
+}
+
+func (r *run) settledTracing(t *Tracing) {
+	r.watch.settled(t.Path, stamp{t.Size, t.ModifiedAt}, t.State)
+	r.meter.tracingDone()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.total.countTracing(t)
 }
 
 // sendTracing sends one until the centre has answered for it or the run ends.
@@ -102,28 +122,78 @@ func (r *run) sendTracing(ctx context.Context, t *Tracing) {
 		t.State, t.Reason = unfit(err)
 		return
 	}
+	if r.twin(t) {
+		t.State = Twin
+		return
+	}
 	b := backoff{base: r.cfg.RetryBase, max: r.cfg.RetryMax}
 	for tries := 1; ; tries++ {
-		if ctx.Err() != nil {
-			t.State, t.Reason = Failed, errInterrupted
+		if why := r.noECGs(ctx); why != "" {
+			t.State, t.Reason = Failed, why
 			return
 		}
 		st, err := r.uploadTracing(ctx, t)
-		if err == nil {
-			r.patience.progress()
-			t.stored(st)
+		if r.answeredTracing(t, tries, st, err) {
 			return
 		}
-		s := status.Convert(err)
-		if !passing[s.Code()] || doubtful[s.Code()] && tries >= doubtfulTries {
-			t.refused(s)
-			return
-		}
-		if r.pause(ctx, &b, err) != nil {
-			t.State, t.Reason = Failed, errInterrupted
-			return
-		}
+		_ = r.pause(ctx, &b, err) // a run that ended is seen above
+		r.control.ResetConnectBackoff()
 	}
+}
+
+// twin tells whether an earlier file of the run holds the same bytes.
+func (r *run) twin(t *Tracing) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.ecgSums[t.SHA256] {
+		return true
+	}
+	r.ecgSums[t.SHA256] = true
+	return false
+}
+
+// noECGs says why no further ECG is tried in this run, if so.
+func (r *run) noECGs(ctx context.Context) string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if ctx.Err() != nil {
+		return errInterrupted
+	}
+	return r.ecgProblem
+}
+
+// missing are answers that speak of the key and the centre, not of the file: it may be sent when they have changed.
+var missing = map[codes.Code]bool{codes.PermissionDenied: true, codes.Unimplemented: true, codes.FailedPrecondition: true}
+
+// answeredTracing notes what the centre said; false: the same again, later.
+func (r *run) answeredTracing(t *Tracing, tries int, st *pb.StoredTracing, err error) bool {
+	s, ofCentre := status.FromError(err)
+	code, reason := s.Code(), s.Code().String()+": "+s.Message()
+	if code == codes.Unimplemented {
+		reason = "the centre does not take ECGs: it is older than this program"
+	}
+	switch {
+	case err == nil:
+		r.patience.progress()
+		t.stored(st)
+	case !ofCentre:
+		t.State, t.Reason = unfit(err)
+	case code == codes.Unauthenticated:
+		r.cancel(stopped(err))
+		t.State, t.Reason = Failed, errInterrupted
+	case missing[code]:
+		r.mu.Lock()
+		r.ecgProblem = reason
+		r.mu.Unlock()
+		t.State, t.Reason = Failed, reason
+	case doubtful[code] && tries >= doubtfulTries:
+		t.State, t.Reason = Failed, reason
+	case passing[code]:
+		return false
+	default:
+		t.State, t.Reason, t.Quarantine = Refused, reason, quarantineOf(s)
+	}
+	return true
 }
 
 func (t *Tracing) stored(st *pb.StoredTracing) {
@@ -133,16 +203,13 @@ func (t *Tracing) stored(st *pb.StoredTracing) {
 	}
 }
 
-func (t *Tracing) refused(s *status.Status) {
-	t.State, t.Reason = Refused, s.Message()
-	if s.Code() == codes.Unauthenticated || s.Code() == codes.PermissionDenied || s.Code() == codes.Unimplemented {
-		t.State = Failed // the key or the centre must change, not the file
-	}
+func quarantineOf(s *status.Status) (id string) {
 	for _, d := range s.Details() {
 		if place, ok := d.(*structpb.Struct); ok {
-			t.Quarantine = place.GetFields()["quarantineId"].GetStringValue()
+			id = place.GetFields()["quarantineId"].GetStringValue()
 		}
 	}
+	return id
 }
 
 // hash reads the file once for its digest.
@@ -166,117 +233,4 @@ func (t *Tracing) hash() error {
 	}
 	t.SHA256 = hex.EncodeToString(sum.Sum(nil))
 	return nil
-}
-
-// uploadTracing sends the file once. A centre that has it says so at the digest, and the rest stays here.
-func (r *run) uploadTracing(ctx context.Context, t *Tracing) (*pb.StoredTracing, error) {
-	f, err := os.Open(t.Path)
-	if err != nil {
-		return nil, status.Error(codes.NotFound, "the file is gone")
-	}
-	defer f.Close()
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	stall := time.AfterFunc(r.cfg.Stall, cancel) // a call that moves nothing for so long is cut
-	defer stall.Stop()
-	stream, err := pb.NewEcgServiceClient(r.control).UploadTracing(ctx, grpc.WaitForReady(false))
-	if err != nil {
-		return nil, err
-	}
-	begin := &pb.UploadTracingBegin{Size: t.Size, Sha256: t.SHA256, Priority: r.cfg.Priority, ClinicalInformation: noteFor(r.cfg.Note)}
-	err = stream.Send(&pb.UploadTracingRequest{Part: &pb.UploadTracingRequest_Begin{Begin: begin}})
-	buf := make([]byte, r.cfg.Chunk)
-	for err == nil {
-		var n int
-		n, err = f.Read(buf)
-		if n > 0 {
-			stall.Reset(r.cfg.Stall)
-			err = errors.Join(stream.Send(&pb.UploadTracingRequest{Part: &pb.UploadTracingRequest_Data{Data: buf[:n]}}), err)
-		}
-	}
-	st, err := stream.CloseAndRecv()
-	if err != nil && stalledCall(ctx, err) {
-		err = status.Error(codes.Unavailable, "nothing moved on the line")
-	}
-	return st, err
-}
-
-func stalledCall(ctx context.Context, err error) bool {
-	return ctx.Err() != nil && status.Code(err) == codes.Canceled
-}
-
-// noteFor is what fits beside a file.
-func noteFor(note string) string {
-	if n := []rune(note); len(n) > 2000 {
-		return string(n[:2000])
-	}
-	return note
-}
-
-// TracingReceipt says what became of the ECGs of one run; a path is named only where a person has to look at the file.
-type TracingReceipt struct {
-	Centre     string        `json:"centre"`
-	StartedAt  time.Time     `json:"started_at"`
-	FinishedAt time.Time     `json:"finished_at"`
-	Items      []TracingItem `json:"items"`
-
-	Path string `json:"-"` // of the JSON file
-}
-
-// TracingItem is one ECG of a receipt.
-type TracingItem struct {
-	TracingID  string   `json:"tracing_id,omitempty"`
-	CaseID     string   `json:"case_id,omitempty"`
-	Format     string   `json:"format"`
-	Size       int64    `json:"size"`
-	SHA256     string   `json:"sha256,omitempty"`
-	State      string   `json:"state"`
-	Already    bool     `json:"already,omitempty"`
-	Alarms     []string `json:"alarms,omitempty"`
-	Warnings   []string `json:"warnings,omitempty"`
-	Reason     string   `json:"reason,omitempty"`
-	Quarantine string   `json:"quarantine_id,omitempty"`
-	File       string   `json:"file,omitempty"`
-}
-
-func (r *run) tracingReceipt() {
-	c := &TracingReceipt{Centre: r.cfg.To, StartedAt: r.total.StartedAt.UTC(), FinishedAt: r.cfg.Now().UTC()}
-	for _, t := range r.ecgs {
-		i := TracingItem{
-			TracingID: t.TracingID, CaseID: t.CaseID, Format: t.Format, Size: t.Size, SHA256: t.SHA256, State: t.State.String(), Already: t.Already,
-			Alarms: t.Alarms, Warnings: t.Warnings, Reason: t.Reason, Quarantine: t.Quarantine,
-		}
-		if t.State != Stored {
-			i.File = t.Path
-		}
-		c.Items = append(c.Items, i)
-	}
-	path := filepath.Join(r.cfg.ReceiptDir, c.FinishedAt.Format("20060102T150405.000000Z")+"_ecg.json")
-	err := writeFile(path, func(w *bufio.Writer) error {
-		e := json.NewEncoder(w)
-		e.SetIndent("", "  ")
-		return e.Encode(c)
-	})
-	if err != nil {
-		r.cfg.OnRetry(fmt.Errorf("keep receipt: %w", err))
-	} else {
-		c.Path = path
-	}
-	r.cfg.OnTracings(c)
-}
-
-func (s *Summary) countTracing(t *Tracing) {
-	switch t.State {
-	case Stored:
-		s.TracingsStored++
-		if t.Already {
-			s.TracingsAlready++
-		} else {
-			s.Sent += t.Size
-		}
-	case Refused:
-		s.TracingsRefused++
-	default:
-		s.TracingsFailed++
-	}
 }

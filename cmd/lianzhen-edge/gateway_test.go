@@ -30,6 +30,7 @@ import (
 // trial is a running `lianzhen demo`.
 type trial struct {
 	bin, grpc, key string
+	his            string // a key that reads and sends nothing
 }
 
 // start builds the programs and runs the trial once for all subtests.
@@ -80,7 +81,13 @@ func start(t *testing.T) trial {
 			t.Fatal("the server does not get ready")
 		}
 	}
-	return trial{filepath.Join(dir, "lianzhen-edge"), file.GRPC, file.Keys[0].Key}
+	tr := trial{bin: filepath.Join(dir, "lianzhen-edge"), grpc: file.GRPC, key: file.Keys[0].Key}
+	for _, k := range file.Keys {
+		if strings.HasSuffix(k.Name, "-his") {
+			tr.his = k.Key
+		}
+	}
+	return tr
 }
 
 func TestAgainstTheServer(t *testing.T) {
@@ -90,6 +97,11 @@ func TestAgainstTheServer(t *testing.T) {
 	t.Run("a killed sender continues", tr.killed)
 	t.Run("hostile files do not keep good ones back", tr.hostile)
 	t.Run("a wrong key says so at once", tr.wrongKey)
+	t.Run("a folder of all kinds arrives once, each in its way", tr.allKinds)
+	t.Run("a cut line loses no ECG and doubles none", tr.cutECGs)
+	t.Run("an infarction is said at once", tr.infarction)
+	t.Run("a key without ECGs is told what is missing", tr.noECGs)
+	t.Run("what comes into a watched folder is sent", tr.watched)
 }
 
 func (tr trial) cutLine(t *testing.T) {
@@ -296,6 +308,7 @@ type line struct {
 	addr   string
 	cuts   atomic.Int32
 	passed atomic.Int64
+	away   atomic.Bool // nothing gets through
 }
 
 const mostCuts = 12
@@ -314,6 +327,10 @@ func newLine(t *testing.T, to string, bytesPerSecond, low, high int) *line {
 			c, err := lis.Accept()
 			if err != nil {
 				return
+			}
+			if l.away.Load() {
+				c.Close()
+				continue
 			}
 			limit := int64(1) << 60
 			if high > low && l.cuts.Load() < mostCuts {
@@ -339,7 +356,7 @@ func (l *line) forward(c net.Conn, to string, limit int64, bytesPerSecond int) {
 	buf := make([]byte, 32<<10)
 	for limit > 0 {
 		n, err := c.Read(buf[:min(int64(len(buf)), limit)])
-		if err != nil {
+		if err != nil || l.away.Load() {
 			return
 		}
 		limit -= int64(n)

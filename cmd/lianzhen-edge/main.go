@@ -17,7 +17,7 @@ import (
 const (
 	exitDone     = 0 // everything is at the centre
 	exitUsage    = 2 // the command line is wrong
-	exitRefused  = 3 // some objects are refused; they are listed
+	exitRefused  = 3 // some files are refused; they are listed
 	exitUnfinish = 4 // not finished: run again to continue
 )
 
@@ -40,7 +40,7 @@ func run(ctx context.Context, args []string, out, errOut io.Writer) int {
 	left := -1
 	parser, err := kong.New(&cl,
 		kong.Name("lianzhen-edge"),
-		kong.Description("The township program of Lianzhen (联诊).\nExit codes: 0 all at the centre, 2 wrong usage, 3 some objects refused, 4 not finished: run again to continue."),
+		kong.Description("The township program of Lianzhen (联诊).\nExit codes: 0 all at the centre, 2 wrong usage, 3 some files refused, 4 not finished: run again to continue."),
 		kong.Writers(out, errOut),
 		kong.Exit(func(code int) { left = code; panic(exited{}) }),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),

@@ -31,6 +31,8 @@ func TestUsage(t *testing.T) {
 		{"unknown priority", []string{"send", dir, "--to=h:1", "--key=lz_a", "--priority=SOON"}, 2, "priority"},
 		{"no authorities", []string{"send", dir, "--to=h:1", "--key=lz_a", "--ca=" + keyFile}, 2, "no certificate"},
 		{"too many streams", []string{"send", dir, "--to=localhost:1", "--key=lz_a", "--insecure", "--parallel=100", state}, 2, "streams"},
+		{"watched without a key", []string{"watch", dir, "--to=h:1"}, 2, "key is needed"},
+		{"watched all the time", []string{"watch", dir, "--to=localhost:1", "--key=lz_a", "--insecure", "--every=10ms"}, 2, "--every"},
 		{"nothing to send", []string{"send", dir, "--to=localhost:1", "--key-file=" + keyFile, "--insecure", "--lang=zh", state}, 0, "没有找到"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

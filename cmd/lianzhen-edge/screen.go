@@ -30,6 +30,7 @@ type screen struct {
 	words
 	out, err    io.Writer
 	quiet, json bool
+	watching    bool // what is not done is tried again without being told
 	code        int
 
 	mu        sync.Mutex
@@ -55,7 +56,7 @@ func (s *screen) lines(to io.Writer, ls ...string) {
 }
 
 func (s *screen) progress(p edge.Progress) {
-	if s.quiet || s.json {
+	if s.quiet || s.json || s.watching && p.Studies == 0 {
 		return
 	}
 	s.mu.Lock()
@@ -76,10 +77,17 @@ func (s *screen) progress(p edge.Progress) {
 }
 
 func (s *screen) moment(p edge.Progress) string {
-	if p.Listing || p.Studies == 0 {
-		return s.say("listing", p.Objects)
+	l := ""
+	if p.Tracings > 0 {
+		l = s.say("tracings", p.TracingsDone, p.Tracings)
 	}
-	l := s.say("sending", p.ObjectsDone, p.Objects, p.StudiesDone, p.Studies, size(float64(p.BytesDone)), size(float64(p.Bytes)), size(p.Rate))
+	switch {
+	case p.Listing, p.Studies == 0 && p.Tracings == 0:
+		return s.say("listing", p.Objects)
+	case p.Studies == 0:
+		return strings.TrimSpace(l)
+	}
+	l += s.say("sending", p.ObjectsDone, p.Objects, p.StudiesDone, p.Studies, size(float64(p.BytesDone)), size(float64(p.Bytes)), size(p.Rate))
 	if p.Saved > 0 {
 		l += s.say("spared", size(float64(p.Saved)))
 	}
@@ -156,11 +164,7 @@ func (s *screen) itemLines(r *edge.Receipt) []string {
 			more++
 			continue
 		}
-		l := s.say(i.State, i.File, i.Reason)
-		if i.Quarantine != "" {
-			l += s.say("quarantine", i.Quarantine)
-		}
-		ls = append(ls, l)
+		ls = append(ls, s.fileLine(i.State, i.File, i.Reason, i.Quarantine))
 	}
 	if more > 0 {
 		ls = append(ls, s.say("more", more))
@@ -190,7 +194,10 @@ func (s *screen) summary(sum *edge.Summary, err error) {
 	if err != nil {
 		ls = append(ls, s.say("stopped", s.why(err)))
 	}
-	if err != nil || sum.Code() == exitUnfinish {
+	switch unfinished := err != nil || sum.Code() == exitUnfinish; {
+	case unfinished && s.watching:
+		ls = append(ls, s.say("later"))
+	case unfinished:
 		ls = append(ls, s.say("again"))
 	}
 	s.lines(s.out, ls...)
@@ -213,23 +220,46 @@ func (s *screen) tracings(r *edge.TracingReceipt) {
 		if len(i.Alarms) > 0 && !i.Already {
 			ls = append(ls, s.say("alarm", i.TracingID, strings.Join(i.Alarms, " ")))
 		}
-		if i.State == edge.Stored.String() {
-			continue
-		}
-		l := s.say(i.State, i.File, i.Reason)
-		if i.Quarantine != "" {
-			l += s.say("quarantine", i.Quarantine)
-		}
-		ls = append(ls, l)
 	}
+	if r.Problem != "" {
+		ls = append(ls, s.say("ecgproblem", r.Problem))
+	}
+	ls = append(ls, s.tracingLines(r)...)
 	if r.Path != "" && !s.quiet {
 		ls = append(ls, s.say("file", r.Path))
 	}
 	s.lines(s.out, ls...)
 }
 
+// tracingLines names the files that a person has to look at; why none was tried is said once.
+func (s *screen) tracingLines(r *edge.TracingReceipt) []string {
+	var ls []string
+	more := 0
+	for _, i := range r.Items {
+		switch {
+		case i.File == "", i.Reason == r.Problem:
+		case len(ls) == namedFiles:
+			more++
+		default:
+			ls = append(ls, s.fileLine(i.State, i.File, i.Reason, i.Quarantine))
+		}
+	}
+	if more > 0 {
+		ls = append(ls, s.say("more", more))
+	}
+	return ls
+}
+
+func (s *screen) fileLine(state, file, reason, quarantine string) string {
+	l := s.say(state, file, reason)
+	if quarantine != "" {
+		l += s.say("quarantine", quarantine)
+	}
+	return l
+}
+
 func (s *screen) ecgs(sum *edge.Summary) string {
-	return s.say("ecgs", sum.Tracings, sum.TracingsStored, sum.TracingsAlready, sum.TracingsRefused, sum.TracingsFailed)
+	return s.say("ecgs", sum.Tracings, sum.TracingsStored, sum.TracingsAlready, sum.TracingsRefused, sum.TracingsFailed, sum.TracingsTwins)
 }
 
 func (s *screen) totals(sum *edge.Summary) string {
@@ -237,7 +267,7 @@ func (s *screen) totals(sum *edge.Summary) string {
 	case sum.Objects == 0 && sum.Tracings == 0:
 		return s.say("none")
 	case sum.Objects == 0:
-		return s.ecgs(sum)
+		return s.ecgs(sum) + s.say("wire", size(float64(sum.Sent)), span(sum.StartedAt, sum.FinishedAt))
 	case sum.Tracings > 0:
 		return s.objects(sum) + "\n" + s.ecgs(sum)
 	}

@@ -15,7 +15,7 @@ type watchCmd struct {
 	sendCmd
 
 	Every  time.Duration `default:"5s" help:"How often the folders are looked through (${default})."`
-	Settle time.Duration `default:"3s" help:"A file that was changed more recently is left for the next time (${default})."`
+	Settle time.Duration `default:"3s" help:"A file is sent when it has stayed as it is for so long (${default})."`
 }
 
 // Run watches until the program is stopped, which is how it ends well.
@@ -27,7 +27,7 @@ func (c *watchCmd) Run(ctx context.Context, s *screen) error {
 	if c.Every < time.Second || c.Settle < 0 {
 		return usageError{errors.New("--every: want 1s or more; --settle: want 0s or more")}
 	}
-	s.quiet, s.json = c.Quiet, c.JSON
+	s.quiet, s.json, s.watching = c.Quiet, c.JSON, true
 	cfg.Timeout = 0 // a line that is down for a night is waited for
 	cfg.OnReceipt, cfg.OnTracings, cfg.OnProgress, cfg.OnRetry = s.receipt, s.tracings, s.progress, s.retry
 	sender, err := edge.New(cfg)
