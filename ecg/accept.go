@@ -99,14 +99,21 @@ func (c *Centre) Accept(ctx context.Context, s record.Scope, src Source) (Stored
 	if err := c.receive(part, src); err != nil {
 		return Stored{}, err
 	}
-	id := record.ExamID(record.DigestID("tracing", place.institution, part.SHA256()))
+	in, err := part.ReaderAt()
+	if err != nil {
+		return Stored{}, err
+	}
+	id, err := tracingID(place.institution, in, part.Size(), part.SHA256())
+	if err != nil {
+		return Stored{}, err
+	}
 	if kept, err := c.kept(ctx, id); err != nil || kept.Tracing != "" {
 		return kept, err
 	}
 	a := &arrival{
 		scope: s, site: place, id: id, said: src.Said, sopUID: src.SOPUID, size: part.Size(), sha256: part.SHA256(),
 	}
-	if err := c.read(a, part); err != nil {
+	if err := c.read(a, in); err != nil {
 		return Stored{}, c.refuse(ctx, s, place, part, err)
 	}
 	if err := c.keep(ctx, a, part); err != nil {
@@ -140,12 +147,8 @@ func (c *Centre) receive(part *store.Part, src Source) error {
 }
 
 // read makes a tracing of the file and measures it, if it is short.
-func (c *Centre) read(a *arrival, part *store.Part) error {
-	in, err := part.ReaderAt()
-	if err != nil {
-		return err
-	}
-	rec, err := formats.Open(in, part.Size())
+func (c *Centre) read(a *arrival, in io.ReaderAt) error {
+	rec, err := formats.Open(in, a.size)
 	if err != nil {
 		return err
 	}

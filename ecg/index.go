@@ -26,7 +26,15 @@ func (c *Centre) Have(ctx context.Context, s record.Scope, sha256 string) (Store
 	if err != nil {
 		return Stored{}, err
 	}
-	return c.kept(ctx, record.ExamID(record.DigestID("tracing", place.institution, sha256)))
+	var id record.ExamID
+	err = c.db.QueryRow(ctx, `SELECT id FROM tracings WHERE sha256 = $1 AND institution_id = $2`, sha256, string(place.institution)).Scan(&id)
+	if errors.Is(err, sql.ErrNoRows) {
+		return Stored{}, nil
+	}
+	if err != nil {
+		return Stored{}, fmt.Errorf("look for tracing: %w", err)
+	}
+	return c.kept(ctx, id)
 }
 
 // kept answers for bytes that are here already; Tracing is empty if they are not.

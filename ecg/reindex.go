@@ -131,9 +131,13 @@ func (c *Centre) reindexFile(ctx context.Context, place site, b store.BlobInfo, 
 	if err != nil {
 		return err
 	}
+	in := &blobReader{ctx: ctx, blobs: c.blobs, key: b.Key, size: b.Size}
+	id, err := tracingID(place.institution, in, b.Size, digest)
+	if err != nil {
+		return err
+	}
 	a := &arrival{
-		scope: system, site: place, id: record.ExamID(record.DigestID("tracing", place.institution, digest)),
-		key: b.Key, size: b.Size, sha256: digest, receivedAt: b.ModifiedAt,
+		scope: system, site: place, id: id, key: b.Key, size: b.Size, sha256: digest, receivedAt: b.ModifiedAt,
 	}
 	saidKey, err := c.newestSaid(ctx, path.Dir(b.Key))
 	if err != nil {
@@ -145,7 +149,7 @@ func (c *Centre) reindexFile(ctx context.Context, place site, b store.BlobInfo, 
 	if a.said != (Said{}) || a.sopUID != "" {
 		a.saidKey = saidKey
 	}
-	rec, err := formats.Open(&blobReader{ctx: ctx, blobs: c.blobs, key: b.Key, size: b.Size}, b.Size)
+	rec, err := formats.Open(in, b.Size)
 	if err != nil {
 		return err
 	}

@@ -1,7 +1,7 @@
 -- The ECG centre's index, and what critical values and emergency pathways need of the reading room. One text for SQLite and PostgreSQL.
 -- +goose Up
 -- Derived from the blobs, except case_id, the times of the pathway, and priority and clinical_info where the sender's word beside the
--- blob does not have them. Ids are digests of (institution, SHA-256 of the file).
+-- blob does not have them. Ids are digests of (institution, SHA-256 of the file, of a DICOM object behind its group 2).
 CREATE TABLE tracings (
   id               TEXT PRIMARY KEY,
   institution_id   TEXT NOT NULL,
@@ -50,6 +50,7 @@ CREATE INDEX tracings_recorded ON tracings (recorded_at, id);
 CREATE INDEX tracings_local ON tracings (local_number);
 CREATE INDEX tracings_pending ON tracings (received_at) WHERE analysis_state = 'pending';
 CREATE INDEX tracings_blob ON tracings (blob_key);
+CREATE INDEX tracings_digest ON tracings (sha256, institution_id);
 CREATE INDEX tracings_case ON tracings (case_id);
 -- What our algorithms say, beside the row because it is read seldom and is larger than it. JSON, gzip.
 CREATE TABLE tracing_analyses (

@@ -266,7 +266,7 @@ func TestDayIsReadInBoundedMemory(t *testing.T) {
 		}
 	}
 	runtime.ReadMemStats(&after)
-	if used := after.TotalAlloc - before.TotalAlloc; used > 4<<20 {
+	if used := after.TotalAlloc - before.TotalAlloc; used > 8<<20 {
 		t.Errorf("%d bytes for %d blocks", used, blocks)
 	}
 	if _, err := r.Load(); err == nil {
