@@ -4,7 +4,10 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"strconv"
 	"testing"
+
+	"github.com/lianzhen/lianzhen/store/storetest"
 )
 
 // Need gives the path of a program, or leaves the test out when it is not installed.
@@ -37,10 +40,13 @@ func missing(t testing.TB, what string) {
 // FreePort is a TCP port of the loopback that nobody listened on a moment ago.
 func FreePort(t testing.TB) int {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	_, port, err := net.SplitHostPort(storetest.FreeAddr(t))
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port
+	n, err := strconv.Atoi(port)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
 }

@@ -320,10 +320,7 @@ func TestObjectsGoBackOverDIMSE(t *testing.T) {
 	wantObjects(t, dir, names)
 
 	// To itself: the tool listens on a port of its own, which is the device's address.
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	must(t, err)
-	_, port, _ := net.SplitHostPort(l.Addr().String())
-	must(t, l.Close())
+	_, port, _ := net.SplitHostPort(storetest.FreeAddr(t))
 	h.device(storetest.Suwu, "SUWU_PACS", func(d *authz.Device) { d.Address = "127.0.0.1:" + port })
 	dir = t.TempDir()
 	if out, err := h.dcmtk("movescu", "SUWU_PACS", append(ask, "-aem", "SUWU_PACS", "+P", port, "-od", dir)...); err != nil {

@@ -25,6 +25,7 @@ import (
 	"github.com/lianzhen/lianzhen/codec/tracing/synth"
 	"github.com/lianzhen/lianzhen/ecg"
 	pb "github.com/lianzhen/lianzhen/proto/lianzhen/v1"
+	"github.com/lianzhen/lianzhen/store"
 	"github.com/lianzhen/lianzhen/store/storetest"
 )
 
@@ -615,5 +616,54 @@ func TestSheetsRefuseWordsThatAreNotKnown(t *testing.T) {
 	must(t, err)
 	if len(cat.GetTemplates()) == 0 || !strings.ContainsFunc(cat.GetTemplates()[0].GetText(), unicode.IsDigit) {
 		t.Errorf("%v", cat.GetTemplates())
+	}
+}
+
+func TestAStudyOfECGsThatNoTracingWasMadeOfIsReadAsAStudy(t *testing.T) {
+	h := newHouse(t)
+	_, key := h.key(storetest.Suwu, allScopes...)
+	file := cart(t, "dicom", synth.Spec{Seed: 50, Patient: tracing.Patient{ID: "P1", Name: "孙三", Sex: "M"}})
+	o := headerOf(t, file)
+	h.stowObjects(key, file).want(t, 200)
+	finish := func() string {
+		t.Helper()
+		done, err := pb.NewUploadServiceClient(h.conn).FinishStudy(as(key), &pb.FinishStudyRequest{StudyInstanceUid: string(o.Header.StudyUID), ExpectedInstances: 1})
+		must(t, err)
+		return done.GetCaseId()
+	}
+	if id := finish(); id != "" {
+		t.Errorf("the imaging centre has case %s of what the ECG centre reads", id)
+	}
+	must(t, h.Deps.DB.Tx(t.Context(), func(tx *store.Tx) error { // the ECG centre did not take it
+		_, err := tx.Exec(t.Context(), `DELETE FROM tracings`)
+		return err
+	}))
+	if finish() == "" {
+		t.Error("nobody reads it")
+	}
+}
+
+func TestACorrectedStudyOfAnECGHasNoSecondCase(t *testing.T) {
+	h := newHouse(t)
+	_, key := h.key(storetest.Suwu, allScopes...)
+	h.user("centre", storetest.LeadHospital, authz.CentreAdmin)
+	admin := as(h.session("centre"))
+	img := pb.NewImagingServiceClient(h.conn)
+	file := cart(t, "dicom", synth.Spec{Seed: 51, Patient: tracing.Patient{ID: "W1", Name: "孙三", Sex: "M"}})
+	h.stowObjects(key, file).want(t, 200)
+	_, err := pb.NewUploadServiceClient(h.conn).FinishStudy(as(key), &pb.FinishStudyRequest{StudyInstanceUid: string(headerOf(t, file).Header.StudyUID), ExpectedInstances: 1})
+	must(t, err)
+	studies, err := img.SearchStudies(as(key), &pb.SearchStudiesRequest{LocalPatientNumber: "W1"})
+	must(t, err)
+	_, err = img.CorrectStudy(admin, &pb.CorrectStudyRequest{
+		StudyId: studies.GetStudies()[0].GetStudyId(), Reason: "登记错误",
+		Correction: &pb.CorrectStudyRequest_Assign{Assign: &pb.AssignPatient{LocalPatientNumber: "W2", PatientName: "周八", PatientSex: pb.Sex_SEX_MALE}},
+	})
+	must(t, err)
+	h.user("reader", storetest.LeadHospital, authz.Reader)
+	cases, err := pb.NewReadingServiceClient(h.conn).ListCases(as(h.session("reader")), &pb.ListCasesRequest{})
+	must(t, err)
+	if len(cases.GetCases()) != 1 || cases.GetCases()[0].GetKind() != pb.CentreKind_CENTRE_KIND_ECG {
+		t.Errorf("%v", cases.GetCases())
 	}
 }

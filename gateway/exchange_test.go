@@ -164,10 +164,7 @@ func TestStorageCommitmentOverTheAssociationThatAsked(t *testing.T) {
 func TestStorageCommitmentOverANewAssociation(t *testing.T) {
 	h := newHouse(t)
 	h.exchanging()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	must(t, err)
-	address := l.Addr().String()
-	must(t, l.Close()) // the modality's own port is not open yet
+	address := storetest.FreeAddr(t) // the modality's own port is not open yet
 	h.device(storetest.Suwu, "SUWU_CT", func(d *authz.Device) { d.Address = address })
 	objects := study(52, 2)
 	store := h.associate("SUWU_CT", "1.2.840.10008.5.1.4.1.1.2")
@@ -187,7 +184,7 @@ func TestStorageCommitmentOverANewAssociation(t *testing.T) {
 	must(t, err)
 	must(t, deaf.Release(t.Context()))
 
-	l, err = net.Listen("tcp", address)
+	l, err := net.Listen("tcp", address)
 	must(t, err)
 	e := newHearing()
 	srv := &ul.Server{Options: ul.Options{Handler: e.handle}, Accept: func(_ *ul.Request, p *ul.Proposal) ul.Answer {

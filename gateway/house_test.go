@@ -77,7 +77,7 @@ func newHouse(t testing.TB, change ...func(*Deps)) *house {
 	room := reading.NewRoom(db, blobs, reading.Options{})
 	tracings := ecg.New(db, blobs, spool, room, ecg.Options{})
 	centre := imaging.New(db, blobs, spool, room, imaging.Options{
-		Quiet: time.Hour, OnStored: Waveforms(tracings), ReadElsewhere: WaveformModalities,
+		Quiet: time.Hour, OnStored: Waveforms(tracings), ReadElsewhere: ReadAsTracings(tracings),
 	})
 	t.Cleanup(func() { _ = centre.Close(context.Background()) })
 	log := &logBook{}

@@ -11,7 +11,6 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -58,19 +57,9 @@ type served struct {
 	log        *bytes.Buffer
 }
 
-func freeAddr(t testing.TB) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = l.Close() }()
-	return l.Addr().String()
-}
-
 func serve(t testing.TB, data string, env ...string) *served {
 	t.Helper()
-	s := &served{data: data, grpc: freeAddr(t), http: freeAddr(t), dimse: freeAddr(t), env: env}
+	s := &served{data: data, grpc: storetest.FreeAddr(t), http: storetest.FreeAddr(t), dimse: storetest.FreeAddr(t), env: env}
 	s.start(t)
 	t.Cleanup(s.kill)
 	return s
@@ -83,7 +72,7 @@ func (s *served) start(t testing.TB) {
 		t.Fatal(err)
 	}
 	s.log = &bytes.Buffer{}
-	s.cmd = exec.Command(bin, "serve", "--data", s.data, "--grpc", s.grpc, "--http", s.http, "--dimse", s.dimse, "--ops", freeAddr(t))
+	s.cmd = exec.Command(bin, "serve", "--data", s.data, "--grpc", s.grpc, "--http", s.http, "--dimse", s.dimse, "--ops", storetest.FreeAddr(t))
 	s.cmd.Env = append(os.Environ(), s.env...)
 	s.cmd.Stdout, s.cmd.Stderr = s.log, s.log
 	if err := s.cmd.Start(); err != nil {
@@ -365,7 +354,7 @@ func startMinio(t testing.TB) *minio {
 		}
 		t.Skip("LIANZHEN_TEST_MINIO names no MinIO program (make test sets it)")
 	}
-	m := &minio{t: t, dir: t.TempDir(), addr: freeAddr(t)}
+	m := &minio{t: t, dir: t.TempDir(), addr: storetest.FreeAddr(t)}
 	m.start()
 	t.Cleanup(m.stop)
 	return m

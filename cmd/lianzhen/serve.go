@@ -177,7 +177,7 @@ func (a *app) openRooms(ctx context.Context) (err error) {
 	i := a.cfg.Imaging
 	a.imaging = imaging.New(a.db, a.blobs, a.spool, a.room, imaging.Options{
 		Quiet: i.Quiet, MaxObject: int64(i.MaxObject), MaxQuarantine: int64(i.MaxQuarantine),
-		OnStored: gateway.Waveforms(a.ecg), ReadElsewhere: gateway.WaveformModalities,
+		OnStored: gateway.Waveforms(a.ecg), ReadElsewhere: gateway.ReadAsTracings(a.ecg),
 	})
 	a.later(func() error {
 		ctx, cancel := context.WithTimeout(context.Background(), closeFor)
