@@ -229,13 +229,21 @@ func (p *planter) county(c demoCounty) {
 		p.institution(store.Institution{ID: id, Name: t.name, NameEN: t.en, Kind: store.Township, Division: c.division, Level: 1}, c.community())
 		p.institution(store.Institution{ID: id + "-village", Name: t.village, Kind: store.Village, Division: c.division}, id)
 	}
-	if old || p.err != nil {
-		return
+	if !old && p.err == nil {
+		p.do(p.tx.PutRelation(p.ctx, store.Relation{Child: c.hospital(), Parent: c.community(), Kind: store.Leads}))
 	}
-	p.do(p.tx.PutRelation(p.ctx, store.Relation{Child: c.hospital(), Parent: c.community(), Kind: store.Leads}))
-	p.do(p.tx.PutCentre(p.ctx, store.Centre{County: county, Kind: record.Imaging, Host: c.hospital(), Name: c.name + "影像诊断中心"}))
-	p.do(p.tx.PutCentre(p.ctx, store.Centre{County: county, Kind: record.ECG, Host: c.hospital(), Name: c.name + "心电诊断中心"}))
+	for _, centre := range demoCentres {
+		if _, ok := p.have.CentreFor(c.hospital(), centre.kind); !ok && p.err == nil {
+			p.do(p.tx.PutCentre(p.ctx, store.Centre{County: county, Kind: centre.kind, Host: c.hospital(), Name: c.name + centre.name}))
+		}
+	}
 }
+
+// demoCentres are what each county reads.
+var demoCentres = []struct {
+	kind record.CentreKind
+	name string
+}{{record.Imaging, "影像诊断中心"}, {record.ECG, "心电诊断中心"}}
 
 func (w *demoWorld) buildAdmin(ctx context.Context, r demoRooms) error {
 	u := demoUsers()[0]
@@ -273,14 +281,15 @@ func (w *demoWorld) buildUsers(ctx context.Context, r demoRooms) error {
 
 func (w *demoWorld) buildKeys(ctx context.Context, r demoRooms) error {
 	for _, k := range demoKeys() {
-		if w.Keys[k.name] != "" {
+		made := "key:" + k.name + " " + strings.Join(k.scopes, " ") // a later version may give more of them
+		if w.Keys[k.name] != "" && w.Made[made] {
 			continue
 		}
 		_, secret, err := r.book.CreateKey(ctx, demoScope, authz.APIKey{Name: k.name, Institution: k.institution, Scopes: k.scopes})
 		if err != nil {
 			return fmt.Errorf("%s: %w", k.name, err)
 		}
-		w.Keys[k.name] = secret
+		w.Keys[k.name], w.Made[made] = secret, true
 		if err := w.save(); err != nil {
 			return err
 		}
@@ -301,7 +310,7 @@ func (w *demoWorld) buildDevices(ctx context.Context, r demoRooms) error {
 	return w.save()
 }
 
-// buildMarks lets every hospital of the city recognise the imaging of both counties. The same mark again is the same mark.
+// buildMarks lets every hospital of the city recognise the images and ECGs of both counties. The same mark again is the same mark.
 func (w *demoWorld) buildMarks(ctx context.Context, r demoRooms) error {
 	from := w.MadeAt.AddDate(-1, 0, 0).Truncate(24 * time.Hour)
 	for _, c := range demoCounties {
@@ -310,11 +319,13 @@ func (w *demoWorld) buildMarks(ctx context.Context, r demoRooms) error {
 			ids = append(ids, record.InstitutionID(t.id))
 		}
 		for _, id := range ids {
-			_, err := r.desk.PutMark(ctx, demoScope, recognition.Mark{
-				Institution: id, Kind: record.Imaging, Scope: "city:" + demoCity, From: from, Source: "demo",
-			})
-			if err != nil {
-				return fmt.Errorf("%s: %w", id, err)
+			for _, centre := range demoCentres {
+				_, err := r.desk.PutMark(ctx, demoScope, recognition.Mark{
+					Institution: id, Kind: centre.kind, Scope: "city:" + demoCity, From: from, Source: "demo",
+				})
+				if err != nil {
+					return fmt.Errorf("%s: %w", id, err)
+				}
 			}
 		}
 	}
