@@ -69,10 +69,10 @@ var byName = func() map[string]Code {
 	return m
 }()
 
-// LeadNamed finds a lead by a name as files write it: "II", "avr", "Lead V1", "ECG II", "MDC_ECG_LEAD_AVR". It is empty for others.
+// LeadNamed finds a lead by a name as files write it: "II", "avr", "Lead V1", "ECG II", "ECG Lead II", "MDC_ECG_LEAD_AVR". It is empty for others.
 func LeadNamed(name string) Code {
 	n := strings.ToUpper(strings.TrimSpace(name))
-	for _, prefix := range []string{"MDC_ECG_LEAD_", "LEAD ", "LEAD_", "ECG ", "EKG "} {
+	for _, prefix := range []string{"MDC_ECG_LEAD_", "ECG ", "EKG ", "LEAD ", "LEAD_"} {
 		n = strings.TrimPrefix(n, prefix)
 	}
 	return byName[strings.TrimSpace(n)]

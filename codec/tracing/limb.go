@@ -4,12 +4,13 @@ package tracing
 
 import "math"
 
-// DeriveLimb adds III, aVR, aVL and aVF to a group that has I and II of the same size of sample, where they are not there. The augmented
-// leads have half the size of sample, so that nothing is rounded. A sample is missing where I or II is. Leads without loaded
-// samples derive without samples.
+// DeriveLimb adds III, aVR, aVL and aVF to a group that has I and II of the same size of sample and the same time, where they are not
+// there. The augmented leads have half the size of sample, so that nothing is rounded. A sample is missing where I or II is. Leads
+// without loaded samples derive without samples.
 func (g *Group) DeriveLimb() {
 	i, ii := g.Lead(LeadI), g.Lead(LeadII)
-	if i == nil || ii == nil || i.NVPerLSB != ii.NVPerLSB || i.OffsetNV != ii.OffsetNV || len(i.Samples) != len(ii.Samples) {
+	if i == nil || ii == nil || i.NVPerLSB != ii.NVPerLSB || i.OffsetNV != ii.OffsetNV || len(i.Samples) != len(ii.Samples) ||
+		!g.together(i, ii) {
 		return
 	}
 	half := i.NVPerLSB.Div(Whole(2))
@@ -40,6 +41,26 @@ func (g *Group) DeriveLimb() {
 			}
 		}
 		g.Leads = append(g.Leads, l)
+	}
+}
+
+// together reports whether two leads are of one time: carts that sample one channel after the other say so by less than a sample.
+func (g *Group) together(a, b *Lead) bool {
+	apart := a.Skew - b.Skew
+	return apart == 0 || max(apart, -apart) < g.Rate.Duration(1)
+}
+
+// Single leaves each code to the first lead of the group that has it, and warns of the others: which of them is the true one cannot be
+// known. They keep their labels.
+func (t *Tracing) Single(g *Group) {
+	seen := map[Code]bool{}
+	for i := range g.Leads {
+		l := &g.Leads[i]
+		if l.Code != "" && seen[l.Code] {
+			l.Code = ""
+			t.Warn(Inconsistent, "a lead is there twice: the first is taken")
+		}
+		seen[l.Code] = true
 	}
 }
 

@@ -4,7 +4,11 @@ package tracing
 
 import (
 	"context"
+	"errors"
+	"io"
 	"iter"
+	"slices"
+	"time"
 )
 
 // Limits of what readers take, whatever a file claims.
@@ -44,7 +48,8 @@ func Loaded(t *Tracing) *Recording {
 // Load reads it whole. A FormatError where it is too long for that.
 func (r *Recording) Load() (*Tracing, error) { return r.Window(0, r.Count) }
 
-// Window is a tracing of n samples from first on, clipped to the recording.
+// Window is a tracing of n samples from first on, clipped to the recording. Its times count from its own first sample: annotations outside
+// of it are left out.
 func (r *Recording) Window(first, n int64) (*Tracing, error) {
 	g := r.Head.Rhythm()
 	if g == nil {
@@ -56,11 +61,12 @@ func (r *Recording) Window(first, n int64) (*Tracing, error) {
 		return nil, Errorf(r.Head.Format, -1, "a recording of %d samples of %d leads is too long to be loaded whole", n, len(g.Leads))
 	}
 	out := *r.Head
+	out.Warnings = slices.Clip(out.Warnings) // several windows of one head may be warned of
 	out.Groups = append([]Group(nil), r.Head.Groups...)
-	if !out.RecordedAt.IsZero() {
-		out.RecordedAt = out.RecordedAt.Add(g.Rate.Duration(first))
-	}
 	w := out.Rhythm()
+	if first > 0 {
+		out.begin(w, g.Rate.Duration(first), g.Rate.Duration(n))
+	}
 	w.Leads = append([]Lead(nil), g.Leads...)
 	blocks := make([][]int32, len(w.Leads))
 	for i := range blocks {
@@ -73,6 +79,41 @@ func (r *Recording) Window(first, n int64) (*Tracing, error) {
 		}
 	}
 	return &out, nil
+}
+
+// begin makes a tracing begin later, with a window of a length into its rhythm.
+func (t *Tracing) begin(rhythm *Group, later, length time.Duration) {
+	if !t.RecordedAt.IsZero() {
+		t.RecordedAt = t.RecordedAt.Add(later)
+	}
+	for i := range t.Groups {
+		if g := &t.Groups[i]; g != rhythm && g.Kind == Rhythm {
+			g.Offset -= later
+		}
+	}
+	all := t.Annotations
+	t.Annotations = nil
+	for _, a := range all {
+		if a.Group < len(t.Groups) && &t.Groups[a.Group] == rhythm {
+			if a.At -= later; a.At+a.For < 0 || a.At >= length {
+				continue
+			}
+		}
+		t.Annotations = append(t.Annotations, a)
+	}
+}
+
+// ReadFull fills b from a place of a file: a FormatError where the file has become shorter than it was. Other errors of the reader are given
+// as they are, for they are no fault of the file.
+func ReadFull(f Format, r io.ReaderAt, b []byte, at int64) error {
+	n, err := r.ReadAt(b, at)
+	if n == len(b) {
+		return nil
+	}
+	if err == nil || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		return Errorf(f, at+int64(n), "the file became shorter while it was read")
+	}
+	return err
 }
 
 // Blocks reads the recording in order, size samples of every lead at a time; the last block is shorter. The slices are used again for the

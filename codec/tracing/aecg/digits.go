@@ -4,6 +4,7 @@ package aecg
 
 import (
 	"bytes"
+	"iter"
 	"math"
 	"math/big"
 	"strings"
@@ -49,18 +50,42 @@ func decimals(b []byte) int {
 	return min(most, maxPlaces)
 }
 
+// parseDecimals reads digits with decimals, times 10^places. It takes fewer places where the largest would not fit into a sample; what is then
+// lost is rounded.
 func parseDecimals(b []byte, places int) (out []int32, _ int, clean bool) {
+	n, largest := 0, 0.0
 	clean = true
-	scale := tracing.Whole(pow10(places))
-	for _, f := range strings.FieldsFunc(string(b), separates) {
-		r, ok := tracing.ParseRatio(f)
-		if r = r.Mul(scale); !ok || r.Den != 1 || r.Num > math.MaxInt32 || r.Num <= math.MinInt32 {
+	for v, ok := range numbers(b) {
+		if n++; ok {
+			largest = max(largest, math.Abs(v))
+		} else {
 			clean = false
-			r.Num = tracing.Missing
 		}
-		out = append(out, int32(r.Num))
+	}
+	for places > 0 && largest*float64(pow10(places)) >= math.MaxInt32 {
+		places--
+	}
+	out = make([]int32, 0, n)
+	for v, ok := range numbers(b) {
+		if v = math.Round(v * float64(pow10(places))); !ok || math.Abs(v) > math.MaxInt32 {
+			v = tracing.Missing
+		}
+		out = append(out, int32(v))
 	}
 	return out, places, clean
+}
+
+// numbers are those that stand in b, as many as a lead may have; ok is false for one that is none or no sample can be.
+func numbers(b []byte) iter.Seq2[float64, bool] {
+	return func(yield func(v float64, ok bool) bool) {
+		n := 0
+		for f := range bytes.FieldsFuncSeq(b, separates) {
+			v, ok := xmlin.Number(string(f))
+			if n++; n > tracing.MaxSamples || !yield(v, ok && math.Abs(v) < math.MaxInt32) {
+				return
+			}
+		}
+	}
 }
 
 func pow10(n int) int64 {
@@ -84,7 +109,8 @@ func rateOf(step, unit string) (tracing.Ratio, bool) {
 			rate = r
 		}
 	}
-	if f := rate.Float(); f < 0.1 || f > 1e6 {
+	f := rate.Float()
+	if f < 0.1 || f > 1e6 || unit == "" && f < 10 { // a step of 2 without a unit is not of two seconds
 		return tracing.Ratio{}, false
 	}
 	return rate, true

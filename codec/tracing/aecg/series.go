@@ -164,6 +164,7 @@ type sequence struct {
 	start  stamp
 	lag    time.Duration
 	digits bool
+	places int // of decimals that the digits had
 	lead   tracing.Lead
 }
 
@@ -182,6 +183,10 @@ func (d *document) sequence() sequence {
 			d.x.Children(func(name string) { d.value(&q, name) })
 		}
 	})
+	if q.places > 0 {
+		d.t.Warn(tracing.Deviates, "digits with decimals")
+		q.lead.NVPerLSB = q.lead.NVPerLSB.Div(tracing.Whole(pow10(q.places)))
+	}
 	if q.digits && q.lead.Code == "" && !strings.Contains(strings.ToUpper(q.code), "LEAD") {
 		d.t.Warn(tracing.Unsupported, "a sequence that is no lead was left out")
 		q.digits = false
@@ -215,6 +220,8 @@ func (d *document) value(q *sequence, name string) {
 	case "origin":
 		if r, ok := d.size(); ok && r.Num != 0 {
 			q.lead.OffsetNV = r
+		} else if v, number := xmlin.Number(x.Attr("value")); !ok && number && v != 0 {
+			d.t.Warn(tracing.BadValue, "an origin or a scale that makes no sense was left out")
 		}
 	case "scale":
 		if r, ok := d.size(); ok {
@@ -227,11 +234,7 @@ func (d *document) value(q *sequence, name string) {
 		if !clean {
 			d.t.Warn(tracing.BadValue, "digits that are no number: those samples are missing")
 		}
-		if places > 0 {
-			d.t.Warn(tracing.Deviates, "digits with decimals")
-			q.lead.NVPerLSB = q.lead.NVPerLSB.Div(tracing.Whole(pow10(places)))
-		}
-		q.lead.Samples, d.samples = samples, len(samples)
+		q.lead.Samples, q.places, d.samples = samples, places, len(samples)
 	}
 }
 

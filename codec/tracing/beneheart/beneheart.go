@@ -103,13 +103,12 @@ func (d *document) lead(name string) {
 	}
 }
 
-// samples are base64 of 16-bit integers, or numbers; numbers alone have signs, commas or points between them.
+// samples are base64 of 16-bit integers, or numbers; base64 of a lead has letters.
 func (d *document) samples(raw []byte, cut bool) []int32 {
 	raw = bytes.TrimSpace(raw)
 	if len(raw) > 0 && !bytes.ContainsFunc(raw, func(r rune) bool {
 		return r > ' ' && r != '-' && r != '+' && r != ',' && r != ';' && (r < '0' || r > '9')
-	}) &&
-		bytes.ContainsAny(raw, ",; -") {
+	}) {
 		out, clean := xmlin.Integers(raw, cut)
 		if !clean {
 			d.t.Warn(tracing.BadValue, "samples that are no number are missing")

@@ -38,6 +38,7 @@ func document(leads string) []byte {
 func TestFormsOfLeads(t *testing.T) {
 	text, want := data(1, 40)
 	list := strings.Trim(strings.ReplaceAll(fmt.Sprint(want), " ", ","), "[]")
+	const positive = "2048\n2050\n2047"
 	for _, c := range []struct {
 		name, lead string
 		size       tracing.Ratio
@@ -47,8 +48,13 @@ func TestFormsOfLeads(t *testing.T) {
 		{"children", `<Channel><Label>V2</Label><Data>` + text + `</Data><Resolution>2.5uV</Resolution></Channel>`, tracing.Whole(2500)},
 		{"numbers", `<Lead Name="V2"><Samples>` + list + `</Samples></Lead>`, tracing.Ratio{}},
 		{"element of the lead", `<V2>` + text + `</V2>`, tracing.Ratio{}},
+		{"numbers without signs", `<Lead Name="V2"><Samples>` + positive + `</Samples></Lead>`, tracing.Ratio{}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
+			want := want
+			if strings.Contains(c.lead, positive) {
+				want = []int32{2048, 2050, 2047}
+			}
 			got, err := beneheart.Read(document(c.lead))
 			if err != nil {
 				t.Fatal(err)

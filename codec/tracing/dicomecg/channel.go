@@ -33,6 +33,7 @@ func (o *object) channels(d *dicom.DataSet, p *part, s *samples, number int) {
 		p.channel[i+1] = lead.Code
 		p.group.Leads, s.of = append(p.group.Leads, lead), append(s.of, i)
 	}
+	o.t.Single(&p.group)
 	if others > 0 && len(p.group.Leads) > 0 {
 		o.t.Warn(tracing.Unsupported, fmt.Sprintf("%d channels of multiplex group %d measure no voltage and were left out", others, number))
 	}
@@ -43,7 +44,9 @@ func (o *object) channels(d *dicom.DataSet, p *part, s *samples, number int) {
 func (o *object) channel(d *dicom.DataSet, rate tracing.Ratio, number int) (l tracing.Lead, voltage bool) {
 	source, _ := conceptOf(d, channelSourceSequence)
 	own := tracing.CleanText(d.Str(channelLabel))
-	l.Code = leadOf(source, own)
+	if l.Code = leadOf(source, own); source.contradicts(l.Code) {
+		o.t.Warn(tracing.Inconsistent, fmt.Sprintf("channel %d has the code of one lead and the name of another: the code is taken", number))
+	}
 	l.Label = own
 	if l.Label == "" {
 		l.Label = l.Code.Label()

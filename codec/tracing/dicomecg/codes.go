@@ -103,6 +103,12 @@ func leadOf(c concept, label string) tracing.Code {
 	return named(label)
 }
 
+// contradicts reports whether a channel's source names another lead than its code is that of.
+func (c concept) contradicts(lead tracing.Code) bool {
+	other := named(c.meaning)
+	return lead != "" && other != "" && other != lead
+}
+
 // named reads "Lead I (Einthoven)", "aVR, augmented voltage, right", "MDC_ECG_LEAD_ML".
 func named(name string) tracing.Code {
 	name, _, _ = strings.Cut(name, "(")

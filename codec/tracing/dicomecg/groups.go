@@ -120,10 +120,11 @@ func (o *object) layout(d *dicom.DataSet, number int) *samples {
 	} else if defined != s.channels {
 		o.t.Warn(tracing.Inconsistent, fmt.Sprintf("multiplex group %d has %d channels and defines %d", number, s.channels, defined))
 	}
-	if s.channels <= 0 || s.channels > maxChannels {
+	if !o.form(d, s, number) {
 		return nil
 	}
-	if !o.form(d, s, number) {
+	o.fit(d, s)
+	if s.channels <= 0 || s.channels > maxChannels {
 		return nil
 	}
 	o.count(d, s, number)
@@ -134,6 +135,17 @@ func (o *object) layout(d *dicom.DataSet, number int) *samples {
 }
 
 const maxChannels = 1024
+
+// fit takes as many channels as are defined where the data has room for just these and not for the number that is said: a wrong number
+// would mix all leads.
+func (o *object) fit(d *dicom.DataSet, s *samples) {
+	defined := len(d.Items(channelDefinitionSequence))
+	n, _ := d.Int(numberOfWaveformSamples)
+	size := func(channels int) int64 { return (int64(n)*int64(channels)*int64(s.form.bytes) + 1) &^ 1 }
+	if n > 0 && defined > 0 && defined != s.channels && s.data.Length == size(defined) && s.data.Length != size(s.channels) {
+		s.channels = defined
+	}
+}
 
 // form chooses how samples are decoded: the interpretation says it, and Bits Allocated where it is missing or they disagree in size.
 func (o *object) form(d *dicom.DataSet, s *samples, number int) bool {
@@ -150,6 +162,9 @@ func (o *object) form(d *dicom.DataSet, s *samples, number int) bool {
 	if !known {
 		o.t.Warn(tracing.Unsupported, fmt.Sprintf("multiplex group %d has samples of an unknown form and was left out", number))
 		return false
+	}
+	if name == "UL" {
+		o.t.Warn(tracing.Unsupported, fmt.Sprintf("multiplex group %d is unsigned of 32 bits: samples of the upper half of their range are missing", number))
 	}
 	if name == "MB" || name == "AB" {
 		o.t.Warn(tracing.LossyEncoding, fmt.Sprintf("multiplex group %d is companded (G.711)", number))

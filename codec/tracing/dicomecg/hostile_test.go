@@ -10,6 +10,7 @@ import (
 	"github.com/lianzhen/lianzhen/codec/dicom"
 	"github.com/lianzhen/lianzhen/codec/tracing"
 	"github.com/lianzhen/lianzhen/codec/tracing/synth"
+	"github.com/lianzhen/lianzhen/codec/tracing/tracingtest"
 )
 
 // sane checks what holds for every tracing, however bad its file.
@@ -68,6 +69,12 @@ func TestTruncated(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestTroubleOfTheStorageIsNoFaultOfTheFile(t *testing.T) {
+	beat := ramp(600, "1", "2")
+	beat.label = "MEDIAN"
+	tracingtest.Trouble(t, file(t, dataSet(TwelveLead, ramp(50_000, "1", "2", "3"), beat), dicom.ExplicitLE, ""), Open)
 }
 
 func TestLengthBombs(t *testing.T) {

@@ -136,16 +136,7 @@ func (s *source) value(el *dicom.Element, off int64, to []byte) error {
 	return nil
 }
 
-func (s *source) read(to []byte, at int64) error {
-	n, err := s.r.ReadAt(to, at)
-	if n == len(to) {
-		return nil
-	}
-	if errors.Is(err, io.EOF) {
-		return refuse(at+int64(n), "the file became shorter while it was read")
-	}
-	return err
-}
+func (s *source) read(to []byte, at int64) error { return tracing.ReadFull(tracing.DICOM, s.r, to, at) }
 
 // unitOf is how many bytes big endian turns round together.
 func unitOf(vr dicom.VR) int64 {

@@ -136,6 +136,37 @@ func TestLeadNames(t *testing.T) {
 	}
 }
 
+func TestSourcesThatContradictThemselves(t *testing.T) {
+	for _, c := range []struct {
+		name, first, second, meaning string
+	}{
+		{"code and name", "2:1", "2:2", "Lead V6"},
+		{"one lead twice", "2:2", "2:2", "Lead II"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			w := ramp(10, "1", "2")
+			w.channels = []*dicom.DataSet{
+				channelDef(code(c.first, "MDC", c.meaning), "1", "uV"), channelDef(code(c.second, "MDC", c.meaning), "1", "uV"),
+			}
+			got := mustRead(t, file(t, dataSet(General, w), dicom.ExplicitLE, ""))
+			if !warned(got, tracing.Inconsistent) {
+				t.Errorf("warnings %v", got.Warnings)
+			}
+			if g := got.Groups[0]; c.first == c.second && (g.Leads[0].Code != tracing.LeadII || g.Leads[0].Samples[1] == g.Leads[1].Samples[1] || g.Leads[1].Code != "") {
+				t.Errorf("%+v", g.Leads)
+			}
+		})
+	}
+}
+
+func TestSamplesBeyondTheModelAreTold(t *testing.T) {
+	w := wave{interpretation: "UL", bits: 32, data: []byte{1, 0, 0, 0, 0xFF, 0xFF, 0xFF, 0xFF}, samples: 2, rate: "200"}
+	w.channels = []*dicom.DataSet{channelDef(code("2:2", "MDC", "Lead II"), "1", "uV")}
+	if got := mustRead(t, file(t, dataSet(General, w), dicom.ExplicitLE, "")); !warned(got, tracing.Unsupported) {
+		t.Errorf("warnings %v", got.Warnings)
+	}
+}
+
 func TestGroups(t *testing.T) {
 	late := ramp(1250, "61", "62", "63")
 	late.set = func(d *dicom.DataSet) { d.SetText(multiplexGroupTimeOffset, "2500") }
@@ -214,9 +245,18 @@ func TestNumbersThatDoNotAgree(t *testing.T) {
 		{"fewer", func(d *dicom.DataSet) { d.SetInt(numberOfWaveformSamples, 90) }, 90, tracing.Inconsistent},
 		{"no number of samples", func(d *dicom.DataSet) { d.Delete(numberOfWaveformSamples) }, 100, tracing.BadValue},
 		{"no number of channels", func(d *dicom.DataSet) { d.Delete(numberOfWaveformChannels) }, 100, tracing.BadValue},
-		{"more channels than defined", func(d *dicom.DataSet) { d.SetInt(numberOfWaveformChannels, 4) }, 75, tracing.Inconsistent},
+		{"more channels than defined", func(d *dicom.DataSet) { d.SetInt(numberOfWaveformChannels, 4) }, 100, tracing.Inconsistent},
+		{"more channels than defined, and data for them", func(d *dicom.DataSet) {
+			d.SetInt(numberOfWaveformChannels, 4)
+			d.SetInt(numberOfWaveformSamples, 75)
+		}, 75, tracing.Inconsistent},
+		{"fewer channels than defined", func(d *dicom.DataSet) { d.SetInt(numberOfWaveformChannels, 2) }, 100, tracing.Inconsistent},
 		{"data cut within a sample", func(d *dicom.DataSet) { d.SetBytes(dicom.WaveformData, dicom.OW, make([]byte, 598)) }, 99, tracing.Truncated},
-		{"too many channels", func(d *dicom.DataSet) { d.SetInt(numberOfWaveformChannels, 60_000) }, 0, ""},
+		{"too many channels, data for those defined", func(d *dicom.DataSet) { d.SetInt(numberOfWaveformChannels, 60_000) }, 100, tracing.Inconsistent},
+		{"too many channels", func(d *dicom.DataSet) {
+			d.SetInt(numberOfWaveformChannels, 60_000)
+			d.SetInt(numberOfWaveformSamples, 1)
+		}, 0, ""},
 		{"no rate", func(d *dicom.DataSet) { d.SetText(samplingFrequency, "0") }, 0, ""},
 		{"endless rate", func(d *dicom.DataSet) { d.SetText(samplingFrequency, "NaN") }, 0, ""},
 		{"no data", func(d *dicom.DataSet) { d.Delete(dicom.WaveformData) }, 0, ""},

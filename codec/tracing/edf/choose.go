@@ -68,6 +68,7 @@ func (f *file) take() error {
 			g.Leads = append(g.Leads, f.lead(s))
 		}
 	}
+	f.head.Single(&g)
 	g.Filters = f.filters()
 	f.head.Groups = append(f.head.Groups, g)
 	return nil
@@ -113,8 +114,10 @@ func (f *file) others(t *tracing.Tracing) error {
 		}
 		left -= len(v.chosen)
 		t.Groups = append(t.Groups, loaded.Groups[0])
+		for _, w := range loaded.Warnings {
+			t.Warn(w.Code, w.Detail)
+		}
 	}
-	t.Warnings = f.head.Warnings
 	if left > 0 {
 		t.Warn(tracing.Unsupported, fmt.Sprintf("%d signals were left out: they are too many or too long", left))
 	}

@@ -212,6 +212,26 @@ func TestHeaderAndNumberOfSignalsContradict(t *testing.T) {
 	}
 }
 
+func TestOneLeadTwiceIsTold(t *testing.T) {
+	got := read(t, made{count: 3, channels: []channel{ecg("II", 500), ecg("ECG II", 500), ecg("V1", 250), ecg("V1", 250)}})
+	if len(got.Groups) != 2 || !tracingtest.Warned(got, tracing.Inconsistent) {
+		t.Fatalf("%d groups, %v", len(got.Groups), got.Warnings)
+	}
+	for _, g := range got.Groups {
+		if g.Leads[0].Code == "" || g.Leads[1].Code != "" {
+			t.Errorf("%s: codes %q and %q", g.Leads[0].Label, g.Leads[0].Code, g.Leads[1].Code)
+		}
+	}
+}
+
+func TestWarningsOfTheOtherRatesAreKept(t *testing.T) {
+	bare := ecg("V1", 250)
+	bare.unit = ""
+	if got := read(t, made{count: 3, channels: []channel{ecg("I", 500), ecg("II", 500), bare}}); !tracingtest.Warned(got, tracing.Uncalibrated) {
+		t.Errorf("%v", got.Warnings)
+	}
+}
+
 func TestOtherRatesAreOtherGroups(t *testing.T) {
 	m := made{count: 4, channels: []channel{ecg("Resp", 25), ecg("II", 500), ecg("EEG", 25), ecg("SpO2", 1)}}
 	got := read(t, m)
@@ -324,6 +344,10 @@ func TestContecExport(t *testing.T) {
 	if got := read(t, m); tracingtest.Warned(got, tracing.Repaired) {
 		t.Error("repaired without certainty")
 	}
+}
+
+func TestTroubleOfTheStorageIsNoFaultOfTheFile(t *testing.T) {
+	tracingtest.Trouble(t, made{version: "EDF+C", count: 40, channels: []channel{ecg("I", 5000), ecg("II", 5000), notes(30, keeps)}}.bytes(), edf.Open)
 }
 
 func TestHostile(t *testing.T) {

@@ -218,12 +218,5 @@ func near(r tracing.Ratio, want float64) tracing.Ratio {
 var nanovolts = map[string]int64{"nv": 1, "uv": 1e3, "\u00b5v": 1e3, "\u03bcv": 1e3, "mv": 1e6, "v": 1e9}
 
 func readFull(r io.ReaderAt, b []byte, at int64) error {
-	n, err := r.ReadAt(b, at)
-	if n == len(b) {
-		return nil
-	}
-	if err == nil || err == io.EOF {
-		err = io.ErrUnexpectedEOF
-	}
-	return bad(tracing.EDF, at, "the file cannot be read: %v", err)
+	return tracing.ReadFull(tracing.EDF, r, b, at)
 }

@@ -69,12 +69,15 @@ func Open(r io.ReaderAt, size int64) (*tracing.Recording, error) {
 		return nil, bad(272, "no sampling rate")
 	}
 	start := place(t, h, size)
-	check(t, r, h, start)
+	if err := check(t, r, h, start); err != nil {
+		return nil, err
+	}
 	describe(t, h)
 	g := tracing.Group{Kind: tracing.Rhythm, Rate: tracing.Whole(int64(rate))}
 	for i := range int(leads) {
 		g.Leads = append(g.Leads, lead(t, h, i))
 	}
+	t.Single(&g)
 	t.Groups = []tracing.Group{g}
 	count := (size - start) / (2 * leads)
 	if count == 0 {
@@ -99,15 +102,19 @@ func place(t *tracing.Tracing, h []byte, size int64) int64 {
 }
 
 // check compares the checksum: CRC-CCITT over the fixed and the variable block.
-func check(t *tracing.Tracing, r io.ReaderAt, h []byte, start int64) {
+func check(t *tracing.Tracing, r io.ReaderAt, h []byte, start int64) error {
 	end := headerSize + max(int64(i32(h, 10)), 0)
 	if end > start || end > maxHeader {
 		end = headerSize
 	}
 	b := make([]byte, end)
-	if readFull(r, b, 0) != nil || crc(b[10:]) != binary.LittleEndian.Uint16(h[8:]) {
+	if err := readFull(r, b, 0); err != nil {
+		return err
+	}
+	if crc(b[10:]) != binary.LittleEndian.Uint16(h[8:]) {
 		t.Warn(tracing.BadChecksum, "the checksum of the header is not that of its bytes")
 	}
+	return nil
 }
 
 // compare warns where the count of the header, of one lead or of all, is not that of the file.

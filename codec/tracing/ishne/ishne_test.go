@@ -135,6 +135,26 @@ func TestWarnings(t *testing.T) {
 	}
 }
 
+func TestOneLeadTwiceIsTold(t *testing.T) {
+	got, err := ishne.Read(file(10, 6, 6, 11))
+	if err != nil {
+		t.Fatal(err)
+	}
+	twice := 0
+	for _, l := range got.Rhythm().Leads {
+		if l.Code == tracing.LeadII {
+			twice++
+		}
+	}
+	if twice != 1 || len(got.Rhythm().Leads) != 3 || !tracingtest.Warned(got, tracing.Inconsistent) {
+		t.Errorf("%d leads II of %d leads, %v", twice, len(got.Rhythm().Leads), got.Warnings)
+	}
+}
+
+func TestTroubleOfTheStorageIsNoFaultOfTheFile(t *testing.T) {
+	tracingtest.Trouble(t, file(100_000, 5, 6), ishne.Open)
+}
+
 func TestHostile(t *testing.T) {
 	for name, change := range map[string]func(b []byte){
 		"no leads":  func(b []byte) { binary.LittleEndian.PutUint16(b[156:], 0) },

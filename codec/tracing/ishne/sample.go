@@ -6,6 +6,8 @@ import (
 	"encoding/binary"
 	"io"
 	"sync"
+
+	"github.com/lianzhen/lianzhen/codec/tracing"
 )
 
 // samples reads pieces; what it keeps is room, so that several may read at once.
@@ -53,14 +55,7 @@ func (s *samples) read(first int64, out [][]int32) error {
 }
 
 func readFull(r io.ReaderAt, b []byte, at int64) error {
-	n, err := r.ReadAt(b, at)
-	if n == len(b) {
-		return nil
-	}
-	if err == nil || err == io.EOF {
-		err = io.ErrUnexpectedEOF
-	}
-	return bad(at, "the file cannot be read: %v", err)
+	return tracing.ReadFull(tracing.ISHNE, r, b, at)
 }
 
 // crc is CRC-CCITT: polynomial 0x1021, start 0xFFFF.

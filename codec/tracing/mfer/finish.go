@@ -35,6 +35,7 @@ func (f *file) finish() error {
 		return bad(-1, "the file has no samples")
 	}
 	for i := range f.t.Groups {
+		f.t.Single(&f.t.Groups[i])
 		f.t.Groups[i].DeriveLimb()
 		f.t.Groups[i].Sort()
 	}

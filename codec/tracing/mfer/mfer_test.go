@@ -132,6 +132,14 @@ func TestBothByteOrders(t *testing.T) {
 	}
 }
 
+func TestOneLeadTwiceIsTold(t *testing.T) {
+	v := big()
+	v.standard(250, 1, 1, 3, 4, 5, 6, 7, 8).frame(500, 250, 8, v.wave)
+	if got := read(t, v); len(got.Rhythm().Leads) != 8 || !tracingtest.Warned(got, tracing.Inconsistent) {
+		t.Errorf("%d leads, %v", len(got.Rhythm().Leads), got.Warnings)
+	}
+}
+
 func TestFramesGoOn(t *testing.T) {
 	w := little().standard(500, 1, 2)
 	for k := range 4 {
@@ -263,7 +271,7 @@ func TestHostile(t *testing.T) {
 		"no channels":     big().standard(1, 2).put(0x05, 0).put(0x1E, 0, 1),
 		"2^31 channels":   big().standard(1, 2).put(0x05, 0x80, 0, 0, 0).put(0x1E, 0, 1),
 		"block of none":   big().standard(0, 2).put(0x1E, 0, 1),
-		"block of 2^31":   big().standard(1<<31, 2).put(0x1E, 0, 1),
+		"block of 2^31":   big().standard(math.MaxInt32, 2).put(0x1E, 0, 1),
 		"no rate":         big().standard(1, 2).scaled(0x0B, 1, -3, 0).put(0x1E, 0, 1),
 		"rate of 1e15":    big().standard(1, 2).scaled(0x0B, 0, 15, 1).put(0x1E, 0, 1),
 		"unknown type":    big().standard(1, 2).put(0x0A, 77).put(0x1E, 0, 1),

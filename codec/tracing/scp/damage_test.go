@@ -159,3 +159,66 @@ func BenchmarkRead(b *testing.B) {
 		})
 	}
 }
+
+// TestLeadsThatFillUpDoNotFillTheMemory: leads of a few samples that claim to begin hours apart, and one lead of many samples among empty ones.
+func TestLeadsThatFillUpDoNotFillTheMemory(t *testing.T) {
+	const claimed = 4 << 20
+	apart := leads(4, 1, claimed, make([]byte, 64)...)
+	last := apart[2+63*9:]
+	le.PutUint32(last, claimed)
+	le.PutUint32(last[4:], 2*claimed-1)
+	one := make([][]byte, 64)
+	for i := range one {
+		one[i] = []byte{1, 0}
+	}
+	flat := make([][]byte, 64)
+	flat[63] = make([]byte, 60_000)
+	for _, c := range []struct {
+		name string
+		file record
+	}{
+		{"hours apart", record{sections: map[int][]byte{1: {255, 0, 0}, 3: apart, 6: samples(1000, 2000, 0, 0, one...)}, protocol: 20}},
+		{"one long", record{sections: map[int][]byte{
+			1: {255, 0, 0}, 2: le.AppendUint16(nil, 19999), 3: leads(4, 1, claimed, make([]byte, 64)...), 6: samples(1000, 2000, 0, 0, flat...),
+		}, protocol: 20}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			b := c.file.bytes()
+			var before, after runtime.MemStats
+			runtime.ReadMemStats(&before)
+			got := mustRead(t, b)
+			runtime.ReadMemStats(&after)
+			if used := after.TotalAlloc - before.TotalAlloc; used > 64<<20 {
+				t.Errorf("%d bytes of a file are read into %d MB", len(b), used>>20)
+			}
+			if !shown(got) || !warned(got, tracing.Truncated) {
+				t.Errorf("warnings %v", got.Warnings)
+			}
+		})
+	}
+}
+
+func TestOneLeadTwiceIsTold(t *testing.T) {
+	rng := rand.New(rand.NewPCG(1, 2))
+	v := variant{tables: [][]symbol{defaultSymbols}, difference: 2}
+	s := v.sections(eightLeads(500, rng), rng)
+	s[3][2+9+8] = 1 // the second lead says that it is I too
+	got := mustRead(t, record{sections: s, protocol: 20}.bytes())
+	if g := got.Rhythm(); len(g.Leads) != 8 || g.Leads[0].Code != tracing.LeadI || !warned(got, tracing.Inconsistent) {
+		t.Errorf("%d leads, %v", len(got.Rhythm().Leads), got.Warnings)
+	}
+}
+
+func TestWrongLengthOfTheRecordHidesNothing(t *testing.T) {
+	b := corpus(5000)["written"]
+	want := mustRead(t, b)
+	for _, n := range []int{40, len(b) / 2, len(b) - 100} {
+		c := bytes.Clone(b)
+		le.PutUint32(c[2:], uint32(n))
+		got := mustRead(t, c)
+		if !warned(got, tracing.BadChecksum) || got.Rhythm().Len() != want.Rhythm().Len() || len(got.Groups) != len(want.Groups) ||
+			!slices.Equal(got.Rhythm().Leads[11].Samples, want.Rhythm().Leads[11].Samples) {
+			t.Errorf("length %d: %d groups of %d, warnings %v", n, len(got.Groups), got.Rhythm().Len(), got.Warnings)
+		}
+	}
+}

@@ -37,7 +37,7 @@ func (r *record) group(l layout, s stream, x [][]int32, rate tracing.Ratio, unit
 	for _, c := range all {
 		start = min(start, c.first)
 	}
-	for _, together := range split(all, l.simultaneous) {
+	for _, together := range r.apart(split(all, l.simultaneous)) {
 		g, first := assemble(together, unit)
 		if g.Len() == 0 {
 			continue
@@ -45,6 +45,7 @@ func (r *record) group(l layout, s stream, x [][]int32, rate tracing.Ratio, unit
 		r.tellShort(together)
 		g.Kind, g.Rate, g.Filters = tracing.Rhythm, rate, r.filters
 		g.Offset = rate.Duration(first - start)
+		r.t.Single(&g)
 		g.DeriveLimb()
 		g.Sort()
 		r.t.Groups = append(r.t.Groups, g)
@@ -80,6 +81,11 @@ func split(all []channel, simultaneous bool) [][]channel {
 			return [][]channel{all}
 		}
 	}
+	return byTime(all, func(c channel) int { return c.count })
+}
+
+// byTime groups leads of the same first sample and number of samples.
+func byTime(all []channel, count func(channel) int) [][]channel {
 	type time struct {
 		first int64
 		count int
@@ -87,10 +93,11 @@ func split(all []channel, simultaneous bool) [][]channel {
 	var out [][]channel
 	place := map[time]int{}
 	for _, c := range all {
-		k, ok := place[time{c.first, c.count}]
+		at := time{c.first, count(c)}
+		k, ok := place[at]
 		if !ok {
 			k = len(out)
-			place[time{c.first, c.count}] = k
+			place[at] = k
 			out = append(out, nil)
 		}
 		out[k] = append(out[k], c)
@@ -98,12 +105,34 @@ func split(all []channel, simultaneous bool) [][]channel {
 	return out
 }
 
-// assemble makes a group of leads: from the first sample that any of them has to the last. It returns the number of the first.
-func assemble(leads []channel, unit int64) (tracing.Group, int64) {
-	first, end := leads[0].first, leads[0].first
+// apart takes groups asunder that would take far more memory than the file has samples, were their leads filled up to one length.
+func (r *record) apart(groups [][]channel) [][]channel {
+	var out [][]channel
+	for _, g := range groups {
+		first, end := extent(g)
+		if (end-first)*int64(len(g)) <= 2*int64(spare+len(r.b)) {
+			out = append(out, g)
+			continue
+		}
+		r.tellShort(g)
+		r.t.Warn(tracing.Inconsistent, "leads of very different times were put apart")
+		out = append(out, byTime(g, func(c channel) int { return len(c.x) })...)
+	}
+	return out
+}
+
+// extent is from the first sample that any of the leads has to behind the last.
+func extent(leads []channel) (first, end int64) {
+	first, end = leads[0].first, leads[0].first
 	for _, c := range leads {
 		first, end = min(first, c.first), max(end, c.first+int64(len(c.x)))
 	}
+	return first, end
+}
+
+// assemble makes a group of leads: from the first sample that any of them has to the last. It returns the number of the first.
+func assemble(leads []channel, unit int64) (tracing.Group, int64) {
+	first, end := extent(leads)
 	g := tracing.Group{}
 	for _, c := range leads {
 		l := leadOf(c.id)
@@ -141,6 +170,7 @@ func (r *record) median(l layout, ref beatData) bool {
 	}
 	g, _ := assemble(leads, ref.avm)
 	g.Kind, g.Rate, g.Filters = tracing.Median, rate(ref.interval), r.filters
+	r.t.Single(&g)
 	g.DeriveLimb()
 	g.Sort()
 	r.t.Groups = append(r.t.Groups, g)

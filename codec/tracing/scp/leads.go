@@ -68,10 +68,11 @@ func (r *record) layout() layout {
 			break
 		}
 		first, last := int64(le.Uint32(b)), int64(le.Uint32(b[4:]))
-		d := leadDef{id: b[8], first: first, count: int(max(last-first+1, 0))}
-		if d.count > tracing.MaxSamples || last == 0 && first != 1 { // 1 to 0 is a lead that was off all the time
+		d := leadDef{id: b[8], first: first}
+		if n := max(last-first+1, 0); n > tracing.MaxSamples || last == 0 && first != 1 { // 1 to 0 is a lead that was off all the time
 			r.t.Warn(tracing.BadValue, "a lead of an impossible number of samples")
-			d.count = 0
+		} else {
+			d.count = int(n)
 		}
 		out.leads = append(out.leads, d)
 		b = b[leadSize:]

@@ -89,6 +89,7 @@ func (r *record) checkLength() {
 		return
 	case crc(r.b[2:n]) != le.Uint16(r.b):
 		r.t.Warn(tracing.BadChecksum, "record")
+		return // its length may be what is wrong
 	}
 	r.b = r.b[:n]
 }

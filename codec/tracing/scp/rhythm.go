@@ -62,6 +62,7 @@ func (r *record) reference(l layout, tables huffmanTables, q beats) beatData {
 	if said := (q.ms*1000 + 500) / max(s.interval, 1); q.ms > 0 && s.interval > 0 && said > 0 {
 		n = min(n, said)
 	}
+	n = min(n, longestBeat)
 	for i := range leads {
 		if len(leads[i]) > n {
 			leads[i] = leads[i][:n]
@@ -69,6 +70,9 @@ func (r *record) reference(l layout, tables huffmanTables, q beats) beatData {
 	}
 	return beatData{s, leads}
 }
+
+// longestBeat is more samples than a reference beat can have: its length is a 16-bit number of milliseconds.
+const longestBeat = 1 << 17
 
 // rhythm decodes section 6 and puts the reference beat back.
 func (r *record) rhythm(l layout, tables huffmanTables, q beats, ref beatData) {

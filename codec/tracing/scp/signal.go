@@ -52,18 +52,21 @@ func (r *record) stream(id, n int) (stream, bool) {
 	return out, true
 }
 
-// lengths reads n numbers of a width in bytes and returns what follows them.
+// lengths reads n numbers of a width in bytes and returns what follows them; none where one is longer than any file.
 func lengths(b []byte, n, width int) ([]int, []byte) {
 	if len(b) < n*width {
 		return nil, nil
 	}
 	out := make([]int, n)
 	for i := range out {
-		if width == 2 {
-			out[i] = int(le.Uint16(b[i*width:]))
-		} else {
-			out[i] = int(le.Uint32(b[i*width:]))
+		v := uint32(le.Uint16(b[i*width:]))
+		if width == 4 {
+			v = le.Uint32(b[i*width:])
 		}
+		if v > tracing.MaxFile {
+			return nil, nil
+		}
+		out[i] = int(v)
 	}
 	return out, b[n*width:]
 }

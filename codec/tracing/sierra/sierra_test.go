@@ -15,6 +15,7 @@ import (
 
 	"github.com/lianzhen/lianzhen/codec/tracing"
 	"github.com/lianzhen/lianzhen/codec/tracing/sierra"
+	"github.com/lianzhen/lianzhen/codec/tracing/tracingtest"
 	"github.com/lianzhen/lianzhen/codec/tracing/xmlin/xmlintest"
 )
 
@@ -403,6 +404,53 @@ func TestOddities(t *testing.T) {
 	}
 	if _, err := sierra.Read([]byte(strings.Replace(whole, `"XLI"`, `"ZIP"`, 1))); err == nil {
 		t.Error("an unknown compression was read")
+	}
+}
+
+func TestWrongDurationDoesNotMixTheHalvesOfSamples(t *testing.T) {
+	whole := string(document("1.03", "UTF-8", form103(packed(leads(samples)))))
+	for _, ms := range []string{"2500", "3500", "30"} {
+		got, err := sierra.Read([]byte(strings.Replace(whole, `channel="3000"`, `channel="`+ms+`"`, 1)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, want := range leads(samples) {
+			if !slices.Equal(got.Rhythm().Leads[i].Samples, want) {
+				t.Errorf("%s ms: lead %s is not what was stored", ms, labels[i])
+			}
+		}
+		if !tracingtest.Warned(got, tracing.Inconsistent) {
+			t.Errorf("%s ms: %v", ms, got.Warnings)
+		}
+	}
+}
+
+func TestDamagedLeadIsTold(t *testing.T) {
+	var b []byte
+	for i, s := range stored(leads(samples)) {
+		p := pack(s)
+		if i == 7 { // V2 loses its end
+			p = p[:len(p)-40]
+			binary.LittleEndian.PutUint32(p, uint32(len(p)-8))
+		}
+		b = append(b, p...)
+	}
+	got, err := sierra.Read(document("1.03", "UTF-8", form103(base64.StdEncoding.EncodeToString(b))))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !tracingtest.Warned(got, tracing.BadValue) {
+		t.Errorf("%v", got.Warnings)
+	}
+	for i, want := range leads(samples) {
+		s := got.Rhythm().Leads[i].Samples
+		n := len(want)
+		if i == 7 {
+			n = slices.Index(s, tracing.Missing)
+		}
+		if n < 100 || !slices.Equal(s[:n], want[:n]) {
+			t.Errorf("lead %s: %d samples are not what was stored", labels[i], n)
+		}
 	}
 }
 

@@ -157,9 +157,15 @@ func (d *document) samples(raw []byte, cut bool, k *block) [][]int32 {
 		d.t.Warn(tracing.BadValue, "samples that are no base64: what is before the fault is shown")
 	}
 	if k.xli {
-		leads, whole := unpackXLI(data, k.leads, k.want)
-		if !whole && !cut && clean {
+		leads, f := unpackXLI(data, k.leads, k.want)
+		if f.cut && !cut && clean {
 			d.t.Warn(tracing.Truncated, "the compressed samples end early: what is there is shown")
+		}
+		if f.another {
+			d.t.Warn(tracing.Inconsistent, "a lead has another number of samples than the file says")
+		}
+		if f.damaged {
+			d.t.Warn(tracing.BadValue, "the compressed samples of a lead are damaged: what is shown of it may be wrong")
 		}
 		return leads
 	}

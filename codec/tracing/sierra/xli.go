@@ -16,39 +16,76 @@ const (
 	maxFlat   = 1 << 20         // samples that a file may have beyond one for each packed byte
 )
 
+// packed is a lead after LZW: the high bytes of its samples and then the low ones.
+type packed struct {
+	bytes []byte
+	first int32 // difference
+}
+
+// fault is what was wrong with compressed leads.
+type fault struct {
+	cut     bool // they end early
+	another bool // they have another number of samples than is said
+	damaged bool // one has another number than the others
+}
+
 // unpackXLI decodes lead after lead until the data or the number of leads is used up. want is the number of samples of a lead, 0 if not
-// known. Of data that ends early the last lead holds what is there; whole is false then.
-func unpackXLI(b []byte, leads, want int) (out [][]int32, whole bool) {
-	room := 2*maxFlat + 2*len(b) // bytes of all leads: a flat lead packs into next to nothing, but not all leads of a long recording are flat
-	for len(out) < leads {
-		if len(b) < xliHeader {
-			return out, false
+// known. Where high bytes end and low ones begin is known from the number of samples alone: it is what leads have, or most of them.
+func unpackXLI(b []byte, leads, want int) (out [][]int32, f fault) {
+	all, cut := expandAll(b, leads)
+	n := agreed(all, cut, want)
+	f = fault{cut: cut || len(all) < leads, another: want > 0 && n != want}
+	for i, p := range all {
+		there := len(p.bytes) - n
+		if there != n && !(cut && i == len(all)-1) {
+			f.damaged = true
 		}
+		if there = min(there, n); there > 0 {
+			out = append(out, undo(p.bytes, n, there, p.first))
+		} else if !cut || i < len(all)-1 {
+			out = append(out, nil) // the next keep their places
+		}
+	}
+	return out, f
+}
+
+// expandAll undoes the LZW of all leads; cut tells that the last of them is not whole.
+func expandAll(b []byte, leads int) (out []packed, cut bool) {
+	room := 2*maxFlat + 2*len(b) // bytes of all leads: a flat lead packs into next to nothing, but not all leads of a long recording are flat
+	for len(out) < leads && len(b) >= xliHeader && !cut {
 		n := int64(int32(binary.LittleEndian.Uint32(b)))
-		first := int32(int16(binary.LittleEndian.Uint16(b[6:])))
+		p := packed{first: int32(int16(binary.LittleEndian.Uint16(b[6:])))}
 		b = b[xliHeader:]
-		cut := n < 0 || n > int64(len(b))
-		if cut {
+		if cut = n < 0 || n > int64(len(b)); cut {
 			n = int64(len(b))
 		}
-		limit := min(2*tracing.MaxSamples, room)
-		if want > 0 {
-			limit = min(limit, 2*want)
-		}
-		packed := expand(b[:n], limit)
-		room -= len(packed)
+		p.bytes = expand(b[:n], min(2*tracing.MaxSamples, room))
+		room -= len(p.bytes)
 		b = b[n:]
-		if cut && (want <= 0 || len(packed) < 2*want) {
-			// The bytes are all high halves and then all low halves: without the number of samples a part cannot be told apart.
-			if want > 0 && len(packed) > want {
-				out = append(out, undo(packed, want, len(packed)-want, first))
-			}
-			return out, false
-		}
-		half := len(packed) / 2
-		out = append(out, undo(packed, half, half, first))
+		out = append(out, p)
 	}
-	return out, true
+	return out, cut
+}
+
+// agreed is the number of samples of a lead: that which is said, where a lead has as many, else that of most whole leads.
+func agreed(all []packed, cut bool, want int) int {
+	votes, best := map[int]int{}, 0
+	for i, p := range all {
+		if cut && i == len(all)-1 || len(p.bytes)%2 == 1 {
+			continue
+		}
+		n := len(p.bytes) / 2
+		if votes[n]++; n == want {
+			return want
+		}
+		if n > 0 && (best == 0 || votes[n] > votes[best]) {
+			best = n
+		}
+	}
+	if best == 0 {
+		return want
+	}
+	return best
 }
 
 // undo joins n samples of high bytes and low bytes, which begin at half, and integrates them twice.

@@ -3,7 +3,10 @@
 package tracingtest
 
 import (
+	"bytes"
 	"encoding/json"
+	"errors"
+	"io"
 	"math"
 	"os"
 	"path/filepath"
@@ -247,4 +250,40 @@ func Same(t *testing.T, want, got *tracing.Group) {
 			}
 		}
 	}
+}
+
+// Trouble lets every reading of a file fail in turn and fails the test where the trouble is not passed on as what it is: it is no fault of the
+// file, which may be read when the trouble is over.
+func Trouble(t *testing.T, b []byte, open func(r io.ReaderAt, size int64) (*tracing.Recording, error)) {
+	t.Helper()
+	for reads := range 1000 {
+		r := &troubled{b: b, good: reads}
+		rec, err := open(r, int64(len(b)))
+		if err == nil {
+			_, err = rec.Load()
+		}
+		switch {
+		case r.good >= 0 && err != nil:
+			t.Fatal(err)
+		case r.good >= 0:
+			return
+		case !errors.Is(err, errTrouble):
+			t.Fatalf("reading %d failed, and that became %v", reads+1, err)
+		}
+	}
+}
+
+var errTrouble = errors.New("trouble of the storage")
+
+// troubled is a file of which a number of readings are good; good is below 0 when one was not.
+type troubled struct {
+	b    []byte
+	good int
+}
+
+func (r *troubled) ReadAt(p []byte, at int64) (int, error) {
+	if r.good--; r.good < 0 {
+		return 0, errTrouble
+	}
+	return bytes.NewReader(r.b).ReadAt(p, at)
 }

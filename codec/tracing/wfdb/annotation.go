@@ -3,6 +3,7 @@
 package wfdb
 
 import (
+	"bytes"
 	"strings"
 
 	"github.com/lianzhen/lianzhen/codec/tracing"
@@ -55,7 +56,7 @@ func ReadAnnotations(b []byte) ([]Annotation, error) {
 	if len(b) < 2 {
 		return nil, bad(0, "an annotation file of %d bytes", len(b))
 	}
-	l := list{out: make([]Annotation, 0, len(b)/4)}
+	l := list{out: make([]Annotation, 0, min(len(b)/4, 1<<14))}
 	for len(b) >= 2 {
 		word := uint16(b[0]) | uint16(b[1])<<8
 		if word == 0 {
@@ -106,11 +107,8 @@ func (l *list) word(code byte, value uint16, rest []byte) int {
 
 // tidy ends a text at its first zero.
 func tidy(b []byte) string {
-	s, _, _ := strings.Cut(string(b), "\x00")
-	if len(s) > tracing.MaxText {
-		s = s[:tracing.MaxText]
-	}
-	return strings.ToValidUTF8(s, "?")
+	b, _, _ = bytes.Cut(b, []byte{0})
+	return tracing.Text(b)
 }
 
 // define takes the definitions from the start of the list and names the rest.

@@ -54,7 +54,9 @@ type member struct {
 // archive is the members of an archive by name.
 type archive struct {
 	members []member
-	short   bool // it ends before its end
+	byPath  map[string]int // places in members: the first of a path,
+	byName  map[string]int // and of a file's name in small letters, in any folder
+	short   bool           // it ends before its end
 }
 
 func (a *archive) open(name string) (io.ReaderAt, int64, error) {
@@ -66,17 +68,14 @@ func (a *archive) open(name string) (io.ReaderAt, int64, error) {
 
 // find looks for a path, then for a file of that name in any folder.
 func (a *archive) find(name string) *member {
-	for i := range a.members {
-		if a.members[i].name == name {
-			return &a.members[i]
-		}
+	i, ok := a.byPath[name]
+	if !ok {
+		i, ok = a.byName[strings.ToLower(path.Base(name))]
 	}
-	for i := range a.members {
-		if strings.EqualFold(path.Base(a.members[i].name), path.Base(name)) {
-			return &a.members[i]
-		}
+	if !ok {
+		return nil
 	}
-	return nil
+	return &a.members[i]
 }
 
 // add takes a member; files outside the archive and the leftovers of desktops are not taken.
@@ -85,7 +84,18 @@ func (a *archive) add(m member) {
 	if !fs.ValidPath(m.name) || strings.HasPrefix(path.Base(m.name), ".") || strings.HasPrefix(m.name, "__MACOSX/") {
 		return
 	}
+	if a.byPath == nil {
+		a.byPath, a.byName = map[string]int{}, map[string]int{}
+	}
+	first(a.byPath, m.name, len(a.members))
+	first(a.byName, strings.ToLower(path.Base(m.name)), len(a.members))
 	a.members = append(a.members, m)
+}
+
+func first(places map[string]int, key string, at int) {
+	if _, ok := places[key]; !ok {
+		places[key] = at
+	}
 }
 
 func openArchive(r io.ReaderAt, size int64) (*record, error) {
@@ -117,8 +127,7 @@ func openArchive(r io.ReaderAt, size int64) (*record, error) {
 	if a.short {
 		rec.head.Warn(tracing.Truncated, "the archive ends before its end")
 	}
-	a.annotate(rec, name)
-	return rec, nil
+	return rec, a.annotate(rec, name)
 }
 
 // record is the name of the one record: the only header, or the one of several segments.
@@ -131,7 +140,7 @@ func (a *archive) record() (string, error) {
 		}
 		name := strings.TrimSuffix(m.name, ext)
 		names = append(names, name)
-		if h, err := readHeader(a, name); err == nil && h.multi {
+		if segmented(m) {
 			multi = append(multi, name)
 		}
 	}
@@ -147,18 +156,37 @@ func (a *archive) record() (string, error) {
 	}
 }
 
+// segmented reports whether a header is that of a record of several segments, by its record line.
+func segmented(m member) bool {
+	b := make([]byte, min(m.size, 4096))
+	if readFull(m.r, b, 0) != nil {
+		return false
+	}
+	for line := range strings.Lines(strings.ReplaceAll(string(b), "\r", "\n")) {
+		if line = strings.TrimSpace(strings.TrimPrefix(line, "\ufeff")); line != "" && line[0] != '#' {
+			h, err := parseRecordLine(line)
+			return err == nil && h.multi
+		}
+	}
+	return false
+}
+
 // annotate takes the reference annotations (.atr) and those of single leads (.ii, .v1).
-func (a *archive) annotate(rec *record, name string) {
-	rate := rec.layout.rate
+func (a *archive) annotate(rec *record, name string) error {
+	rate, room := rec.layout.rate, int64(maxAnnotationFile)
 	for _, m := range a.members {
 		ext := strings.TrimPrefix(path.Ext(m.name), ".")
 		lead := tracing.LeadNamed(ext)
 		if strings.TrimSuffix(path.Base(m.name), "."+ext) != path.Base(name) || ext != "atr" && lead == "" || m.size > maxAnnotationFile {
 			continue
 		}
+		if room -= m.size; room < 0 {
+			rec.head.Warn(tracing.Unsupported, "annotation files were left out: they are too long together")
+			return nil
+		}
 		b := make([]byte, m.size)
-		if readFull(m.r, b, 0) != nil {
-			continue
+		if err := readFull(m.r, b, 0); err != nil {
+			return err
 		}
 		list, err := ReadAnnotations(b)
 		if err != nil {
@@ -175,4 +203,5 @@ func (a *archive) annotate(rec *record, name string) {
 			})
 		}
 	}
+	return nil
 }

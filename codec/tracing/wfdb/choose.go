@@ -64,11 +64,12 @@ func (r *record) take(perFrame int) {
 			g.Leads = append(g.Leads, r.lead(&r.layout.signals[i]))
 		}
 	}
+	r.head.Single(&g)
 	r.head.Groups = []tracing.Group{g}
 }
 
 func (r *record) lead(s *signal) tracing.Lead {
-	l := tracing.Lead{Code: tracing.LeadNamed(s.name), Label: strings.ToValidUTF8(s.name, "?")}
+	l := tracing.Lead{Code: tracing.LeadNamed(s.name), Label: tracing.Text([]byte(s.name))}
 	l.NVPerLSB, l.OffsetNV = s.size()
 	switch {
 	case !l.Calibrated():

@@ -23,7 +23,7 @@ func describe(t *tracing.Tracing, comments []string) {
 		if len(c) > tracing.MaxText {
 			continue
 		}
-		c = strings.ToValidUTF8(c, "?")
+		c = tracing.Text([]byte(c))
 		if m := ageWords.FindStringSubmatch(c); m != nil {
 			t.Patient.AgeYears = age(m[1])
 		}

@@ -40,6 +40,9 @@ func openFLAC(r io.ReaderAt, start, size int64, signals []*signal, limit int64) 
 	}
 	count := &counter{r: bufio.NewReader(io.NewSectionReader(r, start, size))}
 	head, err := flac.New(onlyReader{count})
+	if count.err != nil {
+		return nil, count.err
+	}
 	if err != nil {
 		return nil, bad(start, "the FLAC stream has no header")
 	}
@@ -50,46 +53,50 @@ func openFLAC(r io.ReaderAt, start, size int64, signals []*signal, limit int64) 
 	if int(head.Info.NChannels) != f.channels {
 		return nil, bad(start, "%d channels of a FLAC stream for %d signals", head.Info.NChannels, f.channels)
 	}
-	at, ok := firstFrame(f.r)
-	if !ok {
-		return nil, bad(start, "the FLAC stream has no frames")
+	at, err := firstFrame(f.r)
+	if err != nil {
+		return nil, err
 	}
-	f.scan(at, limit)
-	return f, nil
+	return f, f.scan(at, limit)
 }
 
 // firstFrame finds where the metadata blocks end.
-func firstFrame(r io.ReaderAt) (int64, bool) {
+func firstFrame(r io.ReaderAt) (int64, error) {
 	var h [10]byte
 	at := int64(0)
-	if _, err := r.ReadAt(h[:], 0); err == nil && string(h[:3]) == "ID3" {
+	if err := readFull(r, h[:], 0); err != nil {
+		return 0, err
+	}
+	if string(h[:3]) == "ID3" {
 		at = 10 + int64(h[6]&0x7F)<<21 + int64(h[7]&0x7F)<<14 + int64(h[8]&0x7F)<<7 + int64(h[9]&0x7F)
 	}
 	at += 4
 	for range 128 {
-		if _, err := r.ReadAt(h[:4], at); err != nil {
-			return 0, false
+		if err := readFull(r, h[:4], at); err != nil {
+			return 0, err
 		}
 		at += 4 + int64(h[1])<<16 + int64(h[2])<<8 + int64(h[3])
 		if h[0]&0x80 != 0 {
-			return at, true
+			return at, nil
 		}
 	}
-	return 0, false
+	return 0, bad(at, "the FLAC stream has no frames")
 }
 
-func (f *flacStream) scan(at, limit int64) {
+// scan finds where the frames begin.
+func (f *flacStream) scan(at, limit int64) error {
 	in := &counter{r: bufio.NewReader(io.NewSectionReader(f.r, at, f.size-at))}
 	for f.total < limit {
 		place := at + in.n
 		n, err := f.next(in, nil)
 		if err != nil {
 			f.broken = !errors.Is(err, io.EOF)
-			return
+			return in.err
 		}
 		f.blocks = append(f.blocks, flacBlock{f.total, place})
 		f.total += int64(n)
 	}
+	return nil
 }
 
 // next decodes a frame and gives its channels to take.
@@ -137,7 +144,7 @@ func (f *flacStream) read(dst []int32, first int64) error {
 	to := min((first+int64(len(dst))+whole-1)/whole*f.perFrame, f.total)
 	b := sort.Search(len(f.blocks), func(i int) bool { return f.blocks[i].first > from }) - 1
 	at := f.blocks[b].at
-	in := bufio.NewReader(io.NewSectionReader(f.r, at, f.size-at))
+	in := &counter{r: bufio.NewReader(io.NewSectionReader(f.r, at, f.size-at))}
 	for t := f.blocks[b].first; t < to; {
 		n, err := f.next(in, func(channel int, samples []int32) {
 			for i, v := range samples {
@@ -148,6 +155,9 @@ func (f *flacStream) read(dst []int32, first int64) error {
 				}
 			}
 		})
+		if in.err != nil {
+			return in.err
+		}
 		if err != nil {
 			return bad(at, "the FLAC stream cannot be read")
 		}
@@ -158,13 +168,16 @@ func (f *flacStream) read(dst []int32, first int64) error {
 
 // counter counts the bytes that were read.
 type counter struct {
-	r io.Reader
-	n int64
+	r   io.Reader
+	n   int64
+	err error // of the reader itself, not the end of the file
 }
 
 func (c *counter) Read(p []byte) (int, error) {
 	n, err := c.r.Read(p)
-	c.n += int64(n)
+	if c.n += int64(n); err != nil && !errors.Is(err, io.EOF) {
+		c.err = err
+	}
 	return n, err
 }
 

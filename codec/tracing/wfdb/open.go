@@ -86,9 +86,13 @@ type opener struct {
 	dir  string
 	warn func(tracing.WarningCode, string)
 	room int64 // samples that may still be read to find places in files that must be read from their start
+	text int64 // bytes of segments' headers that may still be read
 }
 
-const maxScan = 1 << 28 // 24 hours of 12 leads at 250 Hz
+const (
+	maxScan = 1 << 28 // 24 hours of 12 leads at 250 Hz
+	maxText = 32 << 20
+)
 
 // segment opens the files of a header's signals. Those that are not there or cannot be read are left out with a warning.
 func (o *opener) segment(h *header) (*segment, error) {

@@ -5,6 +5,8 @@ package wfdb
 import (
 	"encoding/binary"
 	"io"
+
+	"github.com/lianzhen/lianzhen/codec/tracing"
 )
 
 // stream is the samples of one signal file, multiplexed as the file has them.
@@ -115,12 +117,5 @@ func (p *packed) read(dst []int32, first int64) error {
 }
 
 func readFull(r io.ReaderAt, b []byte, at int64) error {
-	n, err := r.ReadAt(b, at)
-	if n == len(b) {
-		return nil
-	}
-	if err == nil || err == io.EOF {
-		err = io.ErrUnexpectedEOF
-	}
-	return bad(at, "the signal file cannot be read: %v", err)
+	return tracing.ReadFull(tracing.WFDB, r, b, at)
 }

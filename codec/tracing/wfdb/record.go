@@ -37,7 +37,7 @@ func newRecord(in files, name string) (*record, error) {
 		return nil, err
 	}
 	r := &record{head: &tracing.Tracing{Format: tracing.WFDB, RecordedAt: h.start}}
-	o := &opener{files: in, dir: path.Dir(name), warn: r.head.Warn, room: maxScan}
+	o := &opener{files: in, dir: path.Dir(name), warn: r.head.Warn, room: maxScan, text: maxText}
 	if h.multi {
 		err = r.openSegments(o, h)
 	} else {
@@ -83,8 +83,17 @@ func (r *record) recording() *tracing.Recording {
 	if r.left > 0 {
 		r.head.Warn(tracing.Unsupported, fmt.Sprintf("%d signals of another sampling rate were left out", r.left))
 	}
+	if r.frames*r.perFrame*int64(len(r.chosen)) <= checkedAtOnce {
+		if t, err := r.stream().Load(); err == nil {
+			r.check(t)
+			r.head.Warnings = t.Warnings
+		}
+	}
 	return r.stream()
 }
+
+// checkedAtOnce is the length, in samples of all leads, of records whose checksums are looked at when they are opened.
+const checkedAtOnce = 1 << 20
 
 func (r *record) stream() *tracing.Recording {
 	return &tracing.Recording{Head: r.head, Count: r.frames * r.perFrame, Read: r.read}

@@ -99,6 +99,19 @@ func TestArchives(t *testing.T) {
 	}
 }
 
+func TestOpenChecksShortRecords(t *testing.T) {
+	files, _ := written(t, 16, 2, 4000)
+	files["r.dat"].Data[100] ^= 1
+	b := zipped(t, files, 0)
+	rec, err := wfdb.Open(bytes.NewReader(b), int64(len(b)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !tracingtest.Warned(rec.Head, tracing.BadChecksum) {
+		t.Errorf("%v", rec.Head.Warnings)
+	}
+}
+
 func TestArchiveOfOtherThingsIsRefused(t *testing.T) {
 	files, _ := written(t, 16, 2, 100)
 	two := fstest.MapFS{"r.hea": files["r.hea"]}

@@ -48,7 +48,7 @@ func (r *record) segment(o *opener, line segmentLine, first bool, opened map[str
 		return &again, nil
 	}
 	head, err := r.segmentHeader(o, path.Join(o.dir, line.name))
-	if err != nil && !first {
+	if err != nil && !first && unlessFormat(err) == nil {
 		r.head.Warn(tracing.Truncated, "a segment has no readable header: it is shown as a gap")
 		return p, nil
 	}
@@ -63,11 +63,15 @@ func (r *record) segment(o *opener, line segmentLine, first bool, opened map[str
 	return p, r.place(o, head, p)
 }
 
-func (r *record) segmentHeader(in files, name string) (*header, error) {
+func (r *record) segmentHeader(o *opener, name string) (*header, error) {
 	if !fs.ValidPath(name) {
 		return nil, bad(-1, "a segment whose name is no path")
 	}
-	h, err := readHeader(in, name)
+	_, size, err := o.open(name + ".hea")
+	if o.text -= size; err == nil && o.text < 0 {
+		return nil, bad(-1, "the headers of the segments are too long")
+	}
+	h, err := readHeader(o, name)
 	if err != nil {
 		return nil, err
 	}

@@ -8,6 +8,7 @@ import (
 	"bytes"
 	"compress/flate"
 	"encoding/binary"
+	"errors"
 	"io"
 
 	"github.com/lianzhen/lianzhen/codec/tracing"
@@ -162,8 +163,13 @@ func (z *unzip) inflate(start, n, said int64) ([]byte, int64, error) {
 	if z.room < 0 {
 		return nil, 0, bad(start, "more than %d bytes compressed in an archive", tracing.MaxFile)
 	}
-	if err != nil {
+	var corrupt flate.CorruptInputError
+	switch {
+	case err == nil:
+	case errors.Is(err, io.ErrUnexpectedEOF), errors.As(err, &corrupt):
 		z.short = true
+	default:
+		return nil, 0, err
 	}
 	at, _ := section.Seek(0, io.SeekCurrent)
 	return out.Bytes(), at - int64(in.Buffered()), nil
@@ -174,7 +180,7 @@ func (z *unzip) salvage() error {
 	for at := int64(0); len(z.members) < maxMembers; {
 		e, start, err := z.local(at)
 		if err != nil {
-			return nil
+			return unlessFormat(err)
 		}
 		streamed := e.flags&8 != 0 // sizes stand behind the data
 		switch {
@@ -205,6 +211,15 @@ func (z *unzip) salvage() error {
 		at = start + e.packed
 	}
 	return nil
+}
+
+// unlessFormat is an error of the reader itself; nil for one of the file.
+func unlessFormat(err error) error {
+	var format *tracing.FormatError
+	if errors.As(err, &format) {
+		return nil
+	}
+	return err
 }
 
 // behind is the place behind stored data whose length stands in the descriptor that follows: the first descriptor that gives the length at

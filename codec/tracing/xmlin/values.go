@@ -21,14 +21,14 @@ func Number(s string) (float64, bool) {
 	return v, true
 }
 
-// Sex makes a DICOM letter of what a file says; empty where it says nothing.
+// Sex makes a DICOM letter of what a file says; empty where it says nothing, as 0 and 9 of GB/T 2261.1 and SCP-ECG do.
 func Sex(s string) string {
 	switch strings.ToUpper(strings.TrimSpace(s)) {
 	case "M", "MALE", "1", "男":
 		return "M"
 	case "F", "FEMALE", "2", "女":
 		return "F"
-	case "O", "OTHER", "UN", "UNDIFFERENTIATED", "9":
+	case "O", "OTHER", "UN", "UNDIFFERENTIATED":
 		return "O"
 	}
 	return ""
@@ -111,8 +111,15 @@ func Clock(s string) (time.Duration, bool) {
 	return 0, false
 }
 
-// At is a day and a clock as the wall clock of a place unknown; zero if the day is none.
+// At is a day and a clock as the wall clock of a place unknown; zero if the day is none. The clock may stand behind the day, without
+// anything between them: "20240308091000".
 func At(date, clock string) time.Time {
+	if date = strings.TrimSpace(date); clock == "" && len(date) >= 12 && strings.Trim(date, "0123456789") == "" {
+		date, clock = date[:8], date[8:min(len(date), 14)]
+		if len(clock) == 4 {
+			clock = clock[:2] + ":" + clock[2:]
+		}
+	}
 	d, ok := Date(date)
 	if !ok {
 		return time.Time{}

@@ -229,6 +229,14 @@ func TestValues(t *testing.T) {
 			t.Errorf("%s: %v, want %v", in, got, want)
 		}
 	}
+	for in, want := range map[string]string{"M": "M", " female ": "F", "男": "M", "2": "F", "O": "O", "9": "", "0": "", "U": ""} {
+		if got := xmlin.Sex(in); got != want {
+			t.Errorf("sex %q: %q, want %q", in, got, want)
+		}
+	}
+	if got, want := xmlin.At("202403080910", ""), time.Date(2024, 3, 8, 9, 10, 0, 0, time.UTC); !got.Equal(want) {
+		t.Error(got)
+	}
 	if got := xmlin.Name("张", "三"); got != "张三" {
 		t.Error(got)
 	}

@@ -118,8 +118,14 @@ func (d *document) group() {
 	if n == 0 {
 		return
 	}
+	if len(d.frames)%frame != 0 {
+		d.t.Warn(tracing.Truncated, "the last frame is not whole")
+	}
 	g := tracing.Group{Kind: tracing.Rhythm, Rate: d.rate()}
-	first := d.firstLead(n)
+	first, fits := d.firstLead(n)
+	if !fits {
+		d.t.Warn(tracing.Inconsistent, "lead III is not II - I: the samples may not be where they are looked for")
+	}
 	for i, code := range tracing.Twelve {
 		s := make([]int32, n)
 		for k := range s {
@@ -139,20 +145,29 @@ func (d *document) rate() tracing.Ratio {
 	return tracing.Whole(assumedRate)
 }
 
-// firstLead tells whether the word more stands behind the leads or before them: III is II - I only where the leads are taken right.
-func (d *document) firstLead(n int) int {
-	var wrong [2]int64
+// firstLead tells whether the word more stands behind the leads or before them: III is II - I only where the leads are taken right, but for
+// rounding. It fits where that is so of most samples.
+func (d *document) firstLead(n int) (first int, fits bool) {
+	var wrong, right [2]int64
+	looked := int64(0)
 	for k := 0; k < n; k += 1 + n/1000 {
+		looked++
 		for first := range wrong {
 			f := d.frames[k*frame+first:]
-			wrong[first] += int64(abs(f[1] - f[0] - f[2]))
+			off := int64(abs(f[1] - f[0] - f[2]))
+			wrong[first] += off
+			if off <= rounding {
+				right[first]++
+			}
 		}
 	}
 	if wrong[1] < wrong[0] {
-		return 1
+		first = 1
 	}
-	return 0
+	return first, 2*right[first] >= looked
 }
+
+const rounding = 100 // units: 100 uV, for leads that were filtered apart
 
 func abs(v int32) int32 {
 	if v < 0 {

@@ -1,11 +1,14 @@
 package zoncare_test
 
 import (
+	"bytes"
 	"encoding/base64"
 	"encoding/binary"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/lianzhen/lianzhen/codec/tracing/tracingtest"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -81,8 +84,29 @@ func TestRateIsAssumedAloud(t *testing.T) {
 
 func TestWrongBase64(t *testing.T) {
 	got, err := zoncare.Read(document("<samplerate>500</samplerate>", frames(5, false)[:110]+"*"+frames(5, false)))
-	if err != nil || got.Rhythm().Len() != 3 || len(got.Warnings) != 1 || got.Warnings[0].Code != tracing.BadValue {
+	if err != nil || got.Rhythm().Len() != 3 || len(got.Warnings) != 2 || got.Warnings[0].Code != tracing.BadValue ||
+		got.Warnings[1].Code != tracing.Truncated {
 		t.Errorf("%v", err)
+	}
+}
+
+func TestFramesThatAreNotThirteenLeadsAreTold(t *testing.T) {
+	b, err := base64.StdEncoding.DecodeString(frames(130, false))
+	if err != nil {
+		t.Fatal(err)
+	}
+	shifted := base64.StdEncoding.EncodeToString(b[6:]) // three words late: no lead is where it is looked for
+	got, err := zoncare.Read(document("<samplerate>500</samplerate>", shifted))
+	if err != nil || !tracingtest.Warned(got, tracing.Inconsistent) || !tracingtest.Warned(got, tracing.Truncated) {
+		t.Errorf("%v %v", got, err)
+	}
+}
+
+func TestTimeWithoutPunctuation(t *testing.T) {
+	b := bytes.Replace(document("", frames(5, false)), []byte("2024-05-06 07:08:09"), []byte("20240506070809"), 1)
+	got, err := zoncare.Read(b)
+	if want := time.Date(2024, 5, 6, 7, 8, 9, 0, time.UTC); err != nil || !got.RecordedAt.Equal(want) {
+		t.Errorf("%v %v", got.RecordedAt, err)
 	}
 }
 
