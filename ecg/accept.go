@@ -108,7 +108,7 @@ func (c *Centre) Accept(ctx context.Context, s record.Scope, src Source) (Stored
 		return Stored{}, err
 	}
 	if kept, err := c.kept(ctx, id); err != nil || kept.Tracing != "" {
-		return kept, err
+		return kept, errors.Join(err, c.nameObject(ctx, kept.Tracing, src.SOPUID))
 	}
 	a := &arrival{
 		scope: s, site: place, id: id, said: src.Said, sopUID: src.SOPUID, size: part.Size(), sha256: part.SHA256(),

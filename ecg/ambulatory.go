@@ -4,9 +4,13 @@ package ecg
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"io"
 	"log/slog"
 	"time"
 
+	"github.com/lianzhen/lianzhen/codec/tracing"
 	"github.com/lianzhen/lianzhen/ecg/holter"
 	"github.com/lianzhen/lianzhen/record"
 	"github.com/lianzhen/lianzhen/store"
@@ -20,6 +24,9 @@ func (c *Centre) poke() {
 	}
 }
 
+// afterError is how long a store is left alone that could not be read.
+const afterError = 15 * time.Second
+
 // Run analyses what waits until ctx ends. Several servers may run: the first to finish one writes it.
 func (c *Centre) Run(ctx context.Context) {
 	every := time.NewTicker(c.opt.TickEvery)
@@ -27,6 +34,10 @@ func (c *Centre) Run(ctx context.Context) {
 	for {
 		if err := c.Tick(ctx); err != nil && ctx.Err() == nil {
 			slog.ErrorContext(ctx, "ecg: analyse ambulatory recordings", "err", err)
+			select {
+			case <-ctx.Done():
+			case <-time.After(afterError):
+			}
 		}
 		select {
 		case <-ctx.Done():
@@ -37,15 +48,22 @@ func (c *Centre) Run(ctx context.Context) {
 	}
 }
 
-// Tick analyses all that waits.
+// Tick analyses all that waits. One that cannot be analysed now waits for the next tick and holds up no other.
 func (c *Centre) Tick(ctx context.Context) error {
+	var errs []error
+	var last Kept
 	for {
-		all, err := c.getWhere(ctx, `t.analysis_state = 'pending' ORDER BY t.received_at LIMIT 1`, nil)
+		all, err := c.getWhere(ctx, `t.analysis_state = 'pending' AND (t.received_at, t.id) > ($1, $2) ORDER BY t.received_at, t.id LIMIT 1`,
+			[]any{record.Micros(last.ReceivedAt), string(last.ID)})
 		if err != nil || len(all) == 0 {
-			return err
+			return errors.Join(append(errs, err)...)
 		}
-		if err := c.summarise(ctx, all[0]); err != nil {
-			return err
+		last = all[0]
+		if err := c.summarise(ctx, last); err != nil {
+			if ctx.Err() != nil {
+				return err
+			}
+			errs = append(errs, fmt.Errorf("tracing %s: %w", last.ID, err))
 		}
 	}
 }
@@ -61,13 +79,19 @@ func (c *Centre) summarise(ctx context.Context, t Kept) error {
 		out.Summary, err = guarded(func() (*holter.Summary, error) { return holter.Summarise(ctx, rec, nil) })
 	}
 	if err != nil {
-		if ctx.Err() != nil || record.KindOf(err) == record.Unavailable {
+		if ctx.Err() != nil || !ofRecording(err) {
 			return err
 		}
 		st, out.Failure = failed, "the recording could not be analysed"
 		slog.ErrorContext(ctx, "ecg: ambulatory recording not analysed", "tracing", string(t.ID), "err", err)
 	}
 	return c.finish(ctx, t, st, out)
+}
+
+// ofRecording tells a fault of the recording from one of the stores, which may be gone the next time.
+func ofRecording(err error) bool {
+	var format *tracing.FormatError
+	return errors.As(err, &format) || errors.Is(err, errFault) || errors.Is(err, io.ErrUnexpectedEOF) || record.KindOf(err) == record.NotFound
 }
 
 func (c *Centre) finish(ctx context.Context, t Kept, st state, out *analysis) error {
@@ -82,7 +106,12 @@ func (c *Centre) finish(ctx context.Context, t Kept, st state, out *analysis) er
 		if n, err := res.RowsAffected(); err != nil || n == 0 {
 			return err // another server was first
 		}
-		a := &arrival{id: t.ID, analysis: out, state: st, site: site{centre: store.Centre{ID: t.Centre}}, facts: facts{
+		now, err := store.Collect(ctx, tx, `SELECT `+keptColumns+` FROM tracings t WHERE t.id = $1`, []any{string(t.ID)}, scanKept)
+		if err != nil {
+			return err
+		}
+		t = now[0] // it may have been assigned to another while it was analysed
+		a := &arrival{id: t.ID, analysis: out, state: st, site: site{t.Institution, store.Centre{ID: t.Centre}}, facts: facts{
 			who: record.Demographics{Sex: t.Sex}, ageYears: t.AgeYears, pacemaker: t.Pacemaker, recordedAt: t.RecordedAt, duration: t.Duration,
 		}}
 		if _, err := c.alarm(ctx, tx, a, t.Patient, t.Case); err != nil {

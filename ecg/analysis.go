@@ -73,7 +73,7 @@ func analyse(t *tracing.Tracing, f facts) (state, *analysis) {
 func guarded[T any](do func() (T, error)) (v T, err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			err = fmt.Errorf("analysis ended with a fault: %v", p)
+			err = fmt.Errorf("%w: %v", errFault, p)
 		}
 	}()
 	return do()
@@ -147,6 +147,8 @@ func unpackAnalysis(b []byte) (*analysis, error) {
 	}
 	return &a, nil
 }
+
+var errFault = errors.New("analysis ended with a fault")
 
 var errNotMeasured = errors.New("not measured")
 

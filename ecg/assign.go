@@ -56,8 +56,14 @@ func (c *Centre) Assign(ctx context.Context, s record.Scope, id record.ExamID, w
 	if err != nil {
 		return Assigned{}, err
 	}
-	t, err := c.Get(ctx, s, id)
-	return Assigned{t, taken}, err
+	all, err = c.getWhere(ctx, "t.id = $1", []any{string(id)}) // whoever it is now, also one who has withdrawn consent
+	if err != nil || len(all) == 0 {
+		return Assigned{}, err
+	}
+	t := all[0]
+	return Assigned{t, taken}, c.reads.Note(ctx, s, record.Event{
+		Act: "tracing.read", Institution: t.Institution, Patient: t.Patient, Kind: "tracing", Object: string(id),
+	})
 }
 
 // Follow assigns the tracing of a DICOM object, where there is one, after its study was corrected.
@@ -98,6 +104,9 @@ func (c *Centre) assign(ctx context.Context, s record.Scope, t Kept, who Identit
 		taken, err = c.assignIn(ctx, tx, s, t, a, reason)
 		return err
 	})
+	if err != nil && record.KindOf(err) != record.Unavailable && record.KindOf(err) != record.Internal { // nothing of it stays
+		_ = c.blobs.Delete(ctx, a.saidKey)
+	}
 	return taken, err
 }
 
@@ -144,6 +153,9 @@ func (c *Centre) assignIn(ctx context.Context, tx *store.Tx, s record.Scope, t K
 		if err == nil {
 			err = record.Errorf(record.Conflict, "tracing %s was assigned by somebody else; look again", t.ID)
 		}
+		return false, err
+	}
+	if err := putTerms(ctx, tx, t.ID, nameTerm, nameTerms(name, latin)); err != nil {
 		return false, err
 	}
 	if err := putAnalysis(ctx, tx, a); err != nil {

@@ -52,7 +52,7 @@ func (c *Centre) before(ctx context.Context, s record.Scope, now Kept, with reco
 		where += ` AND t.id = $` + strconv.Itoa(len(args))
 	} else {
 		args = append(args, record.Micros(now.RecordedAt.Add(-sameRecording)))
-		where += ` AND t.recorded_at < $` + strconv.Itoa(len(args))
+		where += ` AND t.analysis_state = 'done' AND t.recorded_at < $` + strconv.Itoa(len(args))
 	}
 	all, err := c.getWhere(ctx, where+` ORDER BY t.recorded_at DESC LIMIT 1`, args)
 	if err != nil {

@@ -34,7 +34,10 @@ type facts struct {
 	warnings        []tracing.Warning
 }
 
-const maxWarnings = 50
+const (
+	maxWarnings  = 50
+	contactAhead = 5 * time.Minute // that a cart's clock may be fast
+)
 
 func (c *Centre) factsOf(rec *tracing.Recording, issuer record.InstitutionID, said Said, received time.Time) facts {
 	t, g := rec.Head, rec.Head.Rhythm()
@@ -55,6 +58,10 @@ func (c *Centre) factsOf(rec *tracing.Recording, issuer record.InstitutionID, sa
 	f.recordedAt = c.recorded(t, received)
 	if t.RecordedAt.IsZero() {
 		f.warn(tracing.BadValue, "the file does not say when it was recorded: the time of its arrival stands instead")
+	}
+	if f.firstContactAt.After(received.Add(contactAhead)) { // a clock that starts in the future counts backwards
+		f.firstContactAt = received
+		f.warn(tracing.BadValue, "the first contact lies in the future: the time of arrival stands instead")
 	}
 	if f.recordedAt.After(received.Add(24 * time.Hour)) {
 		f.warn(tracing.BadValue, "the time of the recording lies in the future")

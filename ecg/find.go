@@ -5,8 +5,8 @@ package ecg
 import (
 	"context"
 	"encoding/base64"
-	"encoding/json"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -82,7 +82,7 @@ func scanKept(scan func(...any) error) (Kept, error) {
 		t.Leads = strings.Split(leads, ",")
 	}
 	t.Pathway = pathwayOf(pathway)
-	_ = json.Unmarshal([]byte(alarms), &t.Alarms) // we wrote it
+	t.Alarms = alarmsOf(alarms)
 	return t, err
 }
 
@@ -90,7 +90,7 @@ func scanKept(scan func(...any) error) (Kept, error) {
 type Query struct {
 	Patient     record.PatientID
 	LocalNumber string // exact
-	Name        string // a part of it, Chinese or pinyin
+	Name        string // beginning with any of its characters or words, Chinese, pinyin or initials
 	Institution record.InstitutionID
 	Accession   string
 	From, To    time.Time // of the recording, both inclusive
@@ -118,27 +118,29 @@ func (c *Centre) Find(ctx context.Context, s record.Scope, q Query) ([]Kept, str
 	equal("t.institution_id", string(q.Institution))
 	equal("t.accession", q.Accession)
 	equal("t.kind", q.Kind)
-	if n := store.Fold(strings.TrimSpace(q.Name)); n != "" {
-		where = append(where, "t.name_key LIKE "+arg("%"+store.LikeText(n)+"%")+` ESCAPE '\'`)
+	if lo, hi := nameRange(q.Name); lo != "" {
+		where = append(where, "t.id IN (SELECT tracing_id FROM tracing_terms WHERE term >= "+arg(lo)+" AND term < "+arg(hi)+")")
 	}
-	if q.Finding != "" {
-		where = append(where, "t.findings LIKE "+arg("%,"+store.LikeText(string(q.Finding))+",%")+` ESCAPE '\'`)
+	from, at, key := "tracings t", "t.recorded_at", "t.id"
+	if q.Finding != "" { // its rows lie in order of time
+		from, at, key = "tracing_terms x CROSS JOIN tracings t", "x.recorded_at", "x.tracing_id"
+		where = append(where, "x.term = "+arg(findingTerm+string(q.Finding))+" AND t.id = x.tracing_id")
 	}
 	if !q.From.IsZero() {
-		where = append(where, "t.recorded_at >= "+arg(record.Micros(q.From)))
+		where = append(where, at+" >= "+arg(record.Micros(q.From)))
 	}
 	if !q.To.IsZero() {
-		where = append(where, "t.recorded_at <= "+arg(record.Micros(q.To)))
+		where = append(where, at+" <= "+arg(record.Micros(q.To)))
 	}
 	if q.Page != "" {
-		at, id, err := parsePage(q.Page)
+		last, id, err := parsePage(q.Page)
 		if err != nil {
 			return nil, "", err
 		}
-		where = append(where, "(t.recorded_at, t.id) < ("+arg(at)+", "+arg(id)+")")
+		where = append(where, "("+at+", "+key+") < ("+arg(last)+", "+arg(id)+")")
 	}
-	out, err := store.Collect(ctx, c.db, `SELECT `+keptColumns+` FROM tracings t WHERE `+strings.Join(where, " AND ")+
-		` ORDER BY t.recorded_at DESC, t.id DESC LIMIT `+arg(q.Limit+1), args, scanKept)
+	out, err := store.Collect(ctx, c.db, `SELECT `+keptColumns+` FROM `+from+` WHERE `+strings.Join(where, " AND ")+
+		` ORDER BY `+at+` DESC, `+key+` DESC LIMIT `+arg(q.Limit+1), args, scanKept)
 	if err != nil {
 		return nil, "", fmt.Errorf("find tracings: %w", err)
 	}
@@ -181,6 +183,24 @@ func (c *Centre) Get(ctx context.Context, s record.Scope, id record.ExamID) (Kep
 	return t[0], c.reads.Note(ctx, s, record.Event{
 		Act: "tracing.read", Institution: t[0].Institution, Patient: t[0].Patient, Kind: "tracing", Object: string(id),
 	})
+}
+
+// Reads reports whether one of the DICOM objects of an institution is a tracing here.
+func (c *Centre) Reads(ctx context.Context, q store.Querier, institution record.InstitutionID, sopUIDs []string) (bool, error) {
+	for part := range slices.Chunk(sopUIDs, 200) {
+		args := []any{string(institution)}
+		marks := make([]string, len(part))
+		for i, uid := range part {
+			args = append(args, uid)
+			marks[i] = "$" + strconv.Itoa(len(args))
+		}
+		var n int
+		err := q.QueryRow(ctx, `SELECT COUNT(*) FROM tracings WHERE institution_id = $1 AND sop_uid IN (`+strings.Join(marks, ",")+`)`, args...).Scan(&n)
+		if err != nil || n > 0 {
+			return n > 0, err
+		}
+	}
+	return false, nil
 }
 
 func (c *Centre) getWhere(ctx context.Context, where string, args []any) ([]Kept, error) {

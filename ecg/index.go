@@ -41,9 +41,10 @@ func (c *Centre) Have(ctx context.Context, s record.Scope, sha256 string) (Store
 func (c *Centre) kept(ctx context.Context, id record.ExamID) (Stored, error) {
 	var st Stored
 	var warnings string
+	var alarms string
 	var s state
-	err := c.db.QueryRow(ctx, `SELECT id, case_id, patient_id, format, warnings, analysis_state FROM tracings WHERE id = $1`, string(id)).
-		Scan(&st.Tracing, &st.Case, &st.Patient, &st.Format, &warnings, &s)
+	err := c.db.QueryRow(ctx, `SELECT id, case_id, patient_id, format, warnings, alarms, analysis_state FROM tracings WHERE id = $1`, string(id)).
+		Scan(&st.Tracing, &st.Case, &st.Patient, &st.Format, &warnings, &alarms, &s)
 	if errors.Is(err, sql.ErrNoRows) {
 		return Stored{}, nil
 	}
@@ -51,13 +52,29 @@ func (c *Centre) kept(ctx context.Context, id record.ExamID) (Stored, error) {
 		return Stored{}, fmt.Errorf("look for tracing: %w", err)
 	}
 	st.Already, st.Pending, st.Warnings = true, s == pending, warningsOf(warnings)
+	for _, x := range alarmsOf(alarms) {
+		st.Alarms = append(st.Alarms, x.Rule)
+	}
 	return st, nil
 }
+
+// nameObject notes that a kept file, which came by a door of this centre, is also an object of the imaging centre: it follows its study from now on.
+func (c *Centre) nameObject(ctx context.Context, id record.ExamID, sopUID string) error {
+	if sopUID == "" || id == "" {
+		return nil
+	}
+	return c.db.Tx(ctx, func(tx *store.Tx) error {
+		_, err := tx.Exec(ctx, `UPDATE tracings SET sop_uid = $2 WHERE id = $1 AND sop_uid = ''`, string(id), sopUID)
+		return err
+	})
+}
+
+// errKept ends a transaction whose file somebody else has just kept: nothing of it stays, no patient above all.
+var errKept = errors.New("kept already")
 
 // index writes what is known of a tracing, opens its case and raises its alarms, in one transaction.
 func (c *Centre) index(ctx context.Context, a *arrival) (Stored, error) {
 	var out Stored
-	already := false
 	err := c.db.Tx(ctx, func(tx *store.Tx) error {
 		tx.As(a.scope)
 		if err := tx.Lock(ctx, "tracing:"+string(a.id)); err != nil {
@@ -68,9 +85,11 @@ func (c *Centre) index(ctx context.Context, a *arrival) (Stored, error) {
 			return fmt.Errorf("match patient: %w", err)
 		}
 		made, err := c.insert(ctx, tx, a, m)
-		if err != nil || !made {
-			already = !made
+		if err != nil {
 			return err
+		}
+		if !made {
+			return errKept
 		}
 		out = Stored{Tracing: a.id, Patient: m.Patient, Format: a.facts.format, Warnings: a.facts.warnings, Pending: a.state == pending}
 		if out.Case, err = c.openCase(ctx, tx, a, m); err != nil {
@@ -88,7 +107,7 @@ func (c *Centre) index(ctx context.Context, a *arrival) (Stored, error) {
 		}.By(a.scope))
 		return nil
 	})
-	if err == nil && already { // somebody sent the same bytes at the same time
+	if errors.Is(err, errKept) { // somebody sent the same bytes at the same time
 		for _, key := range []string{a.key, a.saidKey} {
 			if key != "" {
 				_ = c.blobs.Delete(ctx, key) // what stays is swept
@@ -129,7 +148,10 @@ func (c *Centre) insert(ctx context.Context, tx *store.Tx, a *arrival, m store.M
 		return false, err
 	}
 	n, err := res.RowsAffected()
-	return n > 0, err
+	if err != nil || n == 0 {
+		return false, err
+	}
+	return true, putTerms(ctx, tx, a.id, nameTerm, nameTerms(name, latin))
 }
 
 // openCase gives the reading room its case.
@@ -178,7 +200,7 @@ func (c *Centre) alarm(ctx context.Context, tx *store.Tx, a *arrival, patient re
 	if err != nil {
 		return nil, err
 	}
-	before, err := previousResult(ctx, tx, a.id, patient, a.facts.recordedAt)
+	before, err := c.previousResult(ctx, tx, Kept{ID: a.id, Institution: a.site.institution, Patient: patient, RecordedAt: a.facts.recordedAt})
 	if err != nil {
 		return nil, err
 	}
@@ -187,7 +209,7 @@ func (c *Centre) alarm(ctx context.Context, tx *store.Tx, a *arrival, patient re
 	var raise []reading.Alarm
 	for _, x := range alarms {
 		ids = append(ids, x.Rule)
-		raise = append(raise, reading.Alarm{Rule: x.Rule + ":" + x.Version, Finding: findingText(x)})
+		raise = append(raise, reading.Alarm{Rule: x.Rule + ":" + x.Version, Finding: findingText(x), Within: time.Duration(x.RespondMinutes) * time.Minute})
 	}
 	text, err := json.Marshal(alarms)
 	if err != nil {
@@ -196,6 +218,9 @@ func (c *Centre) alarm(ctx context.Context, tx *store.Tx, a *arrival, patient re
 	_, err = tx.Exec(ctx, `UPDATE tracings SET rules_version = $2, alarms = $3 WHERE id = $1`, string(a.id), pack.ID+" "+pack.Version, string(text))
 	if err != nil {
 		return nil, err
+	}
+	if id == "" { // its case was lost with its rows
+		return ids, nil
 	}
 	return ids, c.room.Alarm(ctx, tx, actor, id, raise...)
 }
@@ -237,7 +262,10 @@ func putAnalysis(ctx context.Context, tx *store.Tx, a *arrival) error {
 	}
 	_, err = tx.Exec(ctx, `UPDATE tracings SET findings = $2, analysis_state = $3, analysis_version = $4 WHERE id = $1`,
 		string(a.id), codeList(a.analysis.codes()), string(a.state), version)
-	return err
+	if err != nil {
+		return fmt.Errorf("keep analysis: %w", err)
+	}
+	return putTerms(ctx, tx, a.id, findingTerm, findingTerms(a.analysis.codes()))
 }
 
 // codeList has a comma before and behind each code.
@@ -262,12 +290,14 @@ func splitCodes(s string) []finding.Code {
 	return out
 }
 
-// previousResult is what we measured in the person's resting tracing before an instant, nil if there is none.
-func previousResult(ctx context.Context, q store.Querier, id record.ExamID, patient record.PatientID, at time.Time) (*measure.Result, error) {
+// previousResult is what we measured in the person's resting tracing before an instant, nil if there is none. Another institution's does not count
+// where the person has withdrawn consent: the clinic would read of it in the evidence of an alarm.
+func (c *Centre) previousResult(ctx context.Context, q store.Querier, t Kept) (*measure.Result, error) {
+	args := []any{string(t.Patient), string(t.ID), record.Micros(t.RecordedAt.Add(-sameRecording))}
+	shared := c.db.ScopeSQL(record.Scope{All: true, HideWithdrawn: true, Own: t.Institution}, "t.institution_id", "t.patient_id", &args)
 	rows, err := store.List(ctx, q, `SELECT x.body FROM tracings t JOIN tracing_analyses x ON x.tracing_id = t.id
-		WHERE t.patient_id IN (SELECT same.id FROM patients me JOIN patients same ON same.person = me.person WHERE me.id = $1)
-		AND t.id <> $2 AND t.kind = 'resting' AND t.analysis_state = 'done' AND t.grade = 'certain' AND t.recorded_at < $3
-		ORDER BY t.recorded_at DESC LIMIT 1`, []any{string(patient), string(id), record.Micros(at.Add(-sameRecording))}, func(b *[]byte) []any { return []any{b} })
+		WHERE `+samePerson+` AND t.id <> $2 AND t.kind = 'resting' AND t.analysis_state = 'done' AND t.grade = 'certain' AND t.recorded_at < $3
+		AND `+shared+` ORDER BY t.recorded_at DESC LIMIT 1`, args, func(b *[]byte) []any { return []any{b} })
 	if err != nil || len(rows) == 0 {
 		return nil, err
 	}
@@ -290,6 +320,12 @@ func warningsText(all []tracing.Warning) string {
 		return "[]"
 	}
 	return string(b)
+}
+
+func alarmsOf(s string) []critical.Alarm {
+	var out []critical.Alarm
+	_ = json.Unmarshal([]byte(s), &out) // we wrote it
+	return out
 }
 
 func warningsOf(s string) []tracing.Warning {

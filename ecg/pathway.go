@@ -34,7 +34,7 @@ func pathwayOf(s string) Pathway {
 func (c *Centre) SetPathway(ctx context.Context, s record.Scope, id record.ExamID, firstContact time.Time, p Pathway) (Kept, error) {
 	now := c.db.Now()
 	for _, at := range []time.Time{firstContact, p.DoorInAt, p.DoorOutAt, p.NeedleAt, p.OnsetAt, p.PCIDoorAt, p.WireAt, p.TroponinAt} {
-		if at.After(now.Add(5 * time.Minute)) {
+		if at.After(now.Add(contactAhead)) {
 			return Kept{}, record.Errorf(record.Invalid, "an instant of the pathway lies in the future")
 		}
 	}

@@ -3,6 +3,7 @@
 package ecg
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -25,8 +26,8 @@ type Rebuilt struct {
 
 // lost is what the blobs do not tell of a tracing.
 type lost struct {
-	caseID, pathway, priority, info, alarms, rules string
-	contact                                        int64
+	caseID, pathway, priority, info, alarms, rules, said, sop string
+	contact, received                                         int64
 }
 
 // Reindex empties the ECG index and fills it from every blob of the ECG buckets: every file is read and measured again. What only rows knew (the
@@ -76,8 +77,9 @@ func (c *Centre) lostStates(ctx context.Context) (map[record.ExamID]lost, error)
 		lost
 		id record.ExamID
 	}
-	rows, err := store.List(ctx, c.db, `SELECT id, case_id, pathway, priority, clinical_info, alarms, rules_version, first_contact_at FROM tracings`, nil, func(r *row) []any {
-		return []any{&r.id, &r.caseID, &r.pathway, &r.priority, &r.info, &r.alarms, &r.rules, &r.contact}
+	rows, err := store.List(ctx, c.db, `SELECT id, case_id, pathway, priority, clinical_info, alarms, rules_version, said_key, sop_uid, first_contact_at,
+		received_at FROM tracings`, nil, func(r *row) []any {
+		return []any{&r.id, &r.caseID, &r.pathway, &r.priority, &r.info, &r.alarms, &r.rules, &r.said, &r.sop, &r.contact, &r.received}
 	})
 	out := make(map[record.ExamID]lost, len(rows))
 	for _, r := range rows {
@@ -88,7 +90,7 @@ func (c *Centre) lostStates(ctx context.Context) (map[record.ExamID]lost, error)
 
 func (c *Centre) emptyIndex(ctx context.Context) error {
 	return c.db.Tx(ctx, func(tx *store.Tx) error {
-		for _, t := range []string{"tracing_analyses", "tracings"} {
+		for _, t := range []string{"tracing_analyses", "tracing_terms", "tracings"} {
 			if _, err := tx.Exec(ctx, "DELETE FROM "+t); err != nil {
 				return err
 			}
@@ -139,14 +141,18 @@ func (c *Centre) reindexFile(ctx context.Context, place site, b store.BlobInfo, 
 	a := &arrival{
 		scope: system, site: place, id: id, key: b.Key, size: b.Size, sha256: digest, receivedAt: b.ModifiedAt,
 	}
-	saidKey, err := c.newestSaid(ctx, path.Dir(b.Key))
+	was, known := before[a.id]
+	saidKey := was.said // what the row believed; what was said and not believed, because two spoke at once, may lie beside it
+	if known {
+		a.receivedAt, a.sopUID = record.FromMicros(was.received), was.sop
+	} else if saidKey, err = c.newestSaid(ctx, path.Dir(b.Key)); err != nil {
+		return err
+	}
+	said, sop, err := c.readSaid(ctx, saidKey)
 	if err != nil {
 		return err
 	}
-	if a.said, a.sopUID, err = c.readSaid(ctx, saidKey); err != nil {
-		return err
-	}
-	if a.said != (Said{}) || a.sopUID != "" {
+	if a.said, a.sopUID = said, cmp.Or(sop, a.sopUID); a.said != (Said{}) || a.sopUID != "" {
 		a.saidKey = saidKey
 	}
 	rec, err := formats.Open(in, b.Size)
@@ -156,7 +162,7 @@ func (c *Centre) reindexFile(ctx context.Context, place site, b store.BlobInfo, 
 	if err := c.readRecording(a, rec); err != nil {
 		return err
 	}
-	return c.reindexRow(ctx, a, before[a.id], out)
+	return c.reindexRow(ctx, a, was, out)
 }
 
 // newestSaid is the key of what was said last of a tracing, empty if nothing was.
@@ -180,7 +186,7 @@ func (c *Centre) reindexRow(ctx context.Context, a *arrival, was lost, out *Rebu
 	if a.facts.clinicalInfo == "" {
 		a.facts.clinicalInfo = was.info
 	}
-	if a.facts.firstContactAt.IsZero() {
+	if was.contact != 0 { // a person may have entered it since
 		a.facts.firstContactAt = record.FromMicros(was.contact)
 	}
 	return c.db.Tx(ctx, func(tx *store.Tx) error {

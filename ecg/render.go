@@ -4,6 +4,7 @@ package ecg
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -139,15 +140,23 @@ func (c *Centre) Export(ctx context.Context, s record.Scope, id record.ExamID, f
 	if t.Ambulatory {
 		return nil, "", record.Errorf(record.Precondition, "an ambulatory recording is given out as it came: fetch its file")
 	}
-	w, err := c.window(ctx, t, 0, 0)
+	rec, err := c.recording(ctx, t)
+	if err != nil {
+		return nil, "", err
+	}
+	w, err := rec.Load() // all of it: a part would pass for the whole
 	if err != nil {
 		return nil, "", err
 	}
 	if err := formats.Write(&buf, format, c.identified(t, w)); err != nil {
 		return nil, "", record.Wrap(record.Precondition, nil, "this tracing cannot be written as "+format+": "+err.Error())
 	}
-	return buf.Bytes(), types[format], c.db.Note(ctx, record.Event{
-		Act: "tracing.exported", Institution: t.Institution, Patient: t.Patient, Kind: "tracing", Object: string(id), Outcome: record.Success,
+	return buf.Bytes(), types[format], c.noteExport(ctx, s, t, format)
+}
+
+func (c *Centre) noteExport(ctx context.Context, s record.Scope, t Kept, format string) error {
+	return c.db.Note(ctx, record.Event{
+		Act: "tracing.exported", Institution: t.Institution, Patient: t.Patient, Kind: "tracing", Object: string(t.ID), Outcome: record.Success,
 		Detail: map[string]string{"format": format},
 	}.By(s))
 }
@@ -156,10 +165,8 @@ func (c *Centre) Export(ctx context.Context, s record.Scope, id record.ExamID, f
 func (c *Centre) identified(t Kept, w *Tracing) *Tracing {
 	out := *w
 	p := &out.Patient
-	p.ID, p.Name, p.Sex = t.LocalNumber.Reveal(), t.Name.Reveal(), string(t.Sex)
-	if t.AgeYears >= 0 {
-		p.AgeYears = float64(t.AgeYears)
-	}
+	p.ID, p.Name, p.Sex, p.BirthDate, p.AgeYears = t.LocalNumber.Reveal(), t.Name.Reveal(), string(t.Sex), "", float64(max(0, t.AgeYears))
+	out.Order, out.Indication = cmp.Or(t.Accession, out.Order), cmp.Or(t.ClinicalInfo, out.Indication)
 	if d, err := record.ParseDate(t.BirthDate); err == nil && !d.IsZero() {
 		p.BirthDate = fmt.Sprintf("%04d%02d%02d", d.Year, d.Month, d.Day)
 	}
@@ -186,5 +193,5 @@ func (c *Centre) encapsulated(ctx context.Context, s record.Scope, t Kept) ([]by
 	if err != nil {
 		return nil, "", fmt.Errorf("wrap sheet: %w", err)
 	}
-	return out.Bytes(), "application/dicom", nil
+	return out.Bytes(), "application/dicom", c.noteExport(ctx, s, t, "dicom-pdf")
 }

@@ -44,11 +44,12 @@ func (b *ruleBook) of(ctx context.Context, q querier, centre record.CentreID) (*
 	if number == 0 {
 		return critical.Default(), nil
 	}
-	b.mu.Lock()
-	defer b.mu.Unlock()
 	key := string(centre) + "/" + strconv.Itoa(number)
-	if p := b.parsed[key]; p != nil {
-		return p, nil
+	b.mu.Lock()
+	known := b.parsed[key]
+	b.mu.Unlock() // never held while a database is asked: a transaction may wait for it
+	if known != nil {
+		return known, nil
 	}
 	var body string
 	if err := q.QueryRow(ctx, `SELECT body FROM ecg_rule_packs WHERE centre_id = $1 AND number = $2`, string(centre), number).Scan(&body); err != nil {
@@ -58,6 +59,8 @@ func (b *ruleBook) of(ctx context.Context, q querier, centre record.CentreID) (*
 	if err != nil {
 		return nil, fmt.Errorf("critical rules %s: %w", key, err)
 	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
 	if b.parsed == nil {
 		b.parsed = map[string]*critical.Pack{}
 	}
@@ -218,7 +221,7 @@ func (c *Centre) tryRules(ctx context.Context, centre record.CentreID, pack *cri
 			if r == nil {
 				continue
 			}
-			before, err := previousResult(ctx, c.db, t.ID, t.Patient, t.RecordedAt)
+			before, err := c.previousResult(ctx, c.db, t)
 			if err != nil {
 				return nil, err
 			}

@@ -43,14 +43,16 @@ func (c *Centre) sheet(ctx context.Context, s record.Scope, t Kept, q SheetReque
 		}
 	}
 	out.Warnings = warningLines(t.Warnings, q.Language)
-	out.Critical = criticalLine(t, q.Language)
+	if out.Critical, err = c.criticalLine(ctx, t, q.Language); err != nil {
+		return nil, err
+	}
 	if out.Previous, err = c.previousAt(ctx, s, t); err != nil {
 		return nil, err
 	}
 	if out.Clock, err = c.clockLine(ctx, t, q.Language); err != nil {
 		return nil, err
 	}
-	out.Report, err = c.reportBlock(ctx, s, t, places)
+	out.Report, err = c.reportBlock(ctx, s, t, places, q.Language)
 	return out, err
 }
 
@@ -164,16 +166,27 @@ func sameCode(have, want string) bool {
 	return have == want || want == tracing.QTcBazett && have == tracing.QTcUnsaid
 }
 
-func criticalLine(t Kept, l paper.Language) string {
+// criticalLine are the alarms of the rules but those that a doctor has dismissed as false.
+func (c *Centre) criticalLine(ctx context.Context, t Kept, l paper.Language) (string, error) {
+	if len(t.Alarms) == 0 {
+		return "", nil
+	}
+	dismissed, err := c.room.Dismissed(ctx, t.Case, t.Patient)
+	if err != nil {
+		return "", err
+	}
 	var all []string
 	for _, a := range t.Alarms {
+		if dismissed[a.Rule] {
+			continue
+		}
 		if l == paper.English {
 			all = append(all, a.Name.EN+": "+a.Evidence.EN)
 		} else {
 			all = append(all, a.Name.ZH+"："+a.Evidence.ZH)
 		}
 	}
-	return strings.Join(all, "；")
+	return strings.Join(all, "；"), nil
 }
 
 func (c *Centre) clockLine(ctx context.Context, t Kept, l paper.Language) (string, error) {
@@ -193,7 +206,7 @@ func (c *Centre) clockLine(ctx context.Context, t Kept, l paper.Language) (strin
 }
 
 // reportBlock is the signed report that counts, nil while there is none.
-func (c *Centre) reportBlock(ctx context.Context, s record.Scope, t Kept, p places) (*paper.Report, error) {
+func (c *Centre) reportBlock(ctx context.Context, s record.Scope, t Kept, p places, l paper.Language) (*paper.Report, error) {
 	rep, ok, err := c.room.Current(ctx, s, t.Case)
 	if err != nil || !ok {
 		return nil, err
@@ -202,9 +215,16 @@ func (c *Centre) reportBlock(ctx context.Context, s record.Scope, t Kept, p plac
 	if rep.Text.Recommendation != "" {
 		impression += "\n" + rep.Text.Recommendation
 	}
+	at := rep.SignedAt.In(c.opt.Zone).Format("2006-01-02 15:04")
+	switch { // a sheet of the version before may be in somebody's hands
+	case rep.Version > 1 && l == paper.English:
+		at += fmt.Sprintf(" corrected v%d", rep.Version)
+	case rep.Version > 1:
+		at += fmt.Sprintf(" 更正第%d版", rep.Version)
+	}
 	return &paper.Report{
 		Findings: rep.Text.Findings, Impression: impression, Reporter: rep.AuthorName, Reviewer: rep.ReviewerName,
-		SignedAt: rep.SignedAt.In(c.opt.Zone).Format("2006-01-02 15:04"), ExaminedBy: p.clinic, DiagnosedBy: p.host,
+		SignedAt: at, ExaminedBy: p.clinic, DiagnosedBy: p.host,
 	}, nil
 }
 

@@ -360,6 +360,9 @@ func (s *ecgServer) GetCriticalRules(ctx context.Context, req *pb.GetCriticalRul
 	return rulesToPB(r, nil), nil
 }
 
+// trialLimit: a dry run asks about every tracing of many days.
+const trialLimit = 9 * time.Minute
+
 func (s *ecgServer) UpdateCriticalRules(ctx context.Context, req *pb.UpdateCriticalRulesRequest) (*pb.CriticalRules, error) {
 	days := int(req.GetDays())
 	if days == 0 {

@@ -20,6 +20,7 @@ import (
 	"github.com/lianzhen/lianzhen/imaging"
 	pb "github.com/lianzhen/lianzhen/proto/lianzhen/v1"
 	"github.com/lianzhen/lianzhen/record"
+	"github.com/lianzhen/lianzhen/store"
 )
 
 // putTracing takes one file: 201 when it is new, 200 when it was kept already. The body is the file, or multipart/form-data with a part "about"
@@ -92,12 +93,32 @@ func (s *Server) tracingSource(r *http.Request, body io.Reader) (ecg.Source, err
 			}
 			src.SHA256 = b.GetSha256()
 		case "file":
-			src.Reader = p
+			src.Reader = &lastPart{part: p, parts: parts}
 			return src, nil
 		default:
 			return src, record.Errorf(record.Invalid, "multipart: a part that is neither about nor file")
 		}
 	}
+}
+
+// lastPart is a part of a form behind which nothing may come: what is said of a file after it would be said to nobody.
+type lastPart struct {
+	part  io.Reader
+	parts *multipart.Reader
+}
+
+func (l *lastPart) Read(b []byte) (int, error) {
+	n, err := l.part.Read(b)
+	if !errors.Is(err, io.EOF) {
+		return n, err
+	}
+	switch _, next := l.parts.NextPart(); {
+	case next == nil:
+		return n, record.Errorf(record.Invalid, "multipart: a part behind file: send about before it")
+	case !errors.Is(next, io.EOF):
+		return n, next
+	}
+	return n, io.EOF
 }
 
 // getTracingFile gives the bytes of a tracing as they were received, or a range of them.
@@ -133,8 +154,20 @@ func (s *Server) getTracingQuarantine(w http.ResponseWriter, r *http.Request) er
 	return s.serveRefused(w, id, q.Size, body)
 }
 
-// WaveformModalities are those of studies that the ECG centre reads, for imaging.Options.ReadElsewhere.
-var WaveformModalities = []string{"ECG", "HD"}
+// ReadAsTracings tells studies that the ECG centre reads, for imaging.Options.ReadElsewhere: those of which it has taken an object. What it has not
+// taken (a cart's PDF, a waveform that it refused or that came where no ECG centre reads) is read as a study, so that somebody reads it.
+func ReadAsTracings(by *ecg.Centre) func(context.Context, store.Querier, record.Exam, func() ([]string, error)) (bool, error) {
+	return func(ctx context.Context, q store.Querier, e record.Exam, objects func() ([]string, error)) (bool, error) {
+		if e.Modality != "ECG" && e.Modality != "HD" {
+			return false, nil
+		}
+		uids, err := objects()
+		if err != nil {
+			return false, err
+		}
+		return by.Reads(ctx, q, e.Institution, uids)
+	}
+}
 
 // Waveforms hands ECGs that came as DICOM objects to the ECG centre, by whatever door they came: for imaging.Options.OnStored. The imaging centre
 // keeps and serves the object; the ECG centre reads it. An ECG that cannot be read is a warning, and waits in the ECG centre's quarantine.
@@ -149,8 +182,8 @@ func Waveforms(to *ecg.Centre) func(context.Context, record.Scope, imaging.Store
 		}
 		defer func() { _ = body.Close() }()
 		_, err = to.Accept(ctx, s, ecg.Source{Reader: body, Size: -1, SOPUID: string(st.SOPUID)})
-		var why *ecg.Refusal
-		if errors.As(err, &why) || record.KindOf(err) == record.Precondition { // no ECG centre reads for this institution
+		switch record.KindOf(err) {
+		case record.Invalid, record.Precondition: // refused, or too large; no ECG centre reads for this institution: sending it again helps nobody
 			return "kept, but not taken by the ECG centre: " + record.Public(err), nil
 		}
 		return "", err

@@ -24,7 +24,9 @@ import (
 	"github.com/lianzhen/lianzhen/codec/tracing/formats"
 	"github.com/lianzhen/lianzhen/codec/tracing/synth"
 	"github.com/lianzhen/lianzhen/ecg"
+	"github.com/lianzhen/lianzhen/imaging"
 	pb "github.com/lianzhen/lianzhen/proto/lianzhen/v1"
+	"github.com/lianzhen/lianzhen/record"
 	"github.com/lianzhen/lianzhen/store"
 	"github.com/lianzhen/lianzhen/store/storetest"
 )
@@ -665,5 +667,44 @@ func TestACorrectedStudyOfAnECGHasNoSecondCase(t *testing.T) {
 	must(t, err)
 	if len(cases.GetCases()) != 1 || cases.GetCases()[0].GetKind() != pb.CentreKind_CENTRE_KIND_ECG {
 		t.Errorf("%v", cases.GetCases())
+	}
+}
+
+func TestWhatIsSaidOfAFileComesBeforeIt(t *testing.T) {
+	h := newHouse(t)
+	_, key := h.key(storetest.Suwu, allScopes...)
+	var b bytes.Buffer
+	m := multipart.NewWriter(&b)
+	p, _ := m.CreateFormFile("file", "ecg")
+	_, _ = p.Write(cart(t, "scp", synth.Spec{Seed: 60}))
+	p, _ = m.CreatePart(textproto.MIMEHeader{"Content-Disposition": {`form-data; name="about"`}})
+	_, _ = p.Write([]byte(`{"priority":"PRIORITY_STAT"}`))
+	_ = m.Close()
+	send := func(body string) reply {
+		return h.do(ask{method: "POST", path: "/api/v1/ecg/tracings", body: body, header: map[string]string{
+			"Authorization": "Bearer " + key, "Content-Type": m.FormDataContentType(),
+		}})
+	}
+	send(b.String()).want(t, http.StatusBadRequest) // said to nobody, it would be lost
+	whole := b.String()
+	send(whole[:strings.Index(whole, "form-data; name=\"about\"")-40]).want(t, http.StatusServiceUnavailable)
+	found, err := pb.NewEcgServiceClient(h.conn).SearchTracings(as(key), &pb.SearchTracingsRequest{})
+	must(t, err)
+	if len(found.GetTracings()) != 0 {
+		t.Error("kept all the same")
+	}
+}
+
+func TestAWaveformThatTheECGCentreRefusesIsKeptAllTheSame(t *testing.T) {
+	h := newHouse(t)
+	spool, err := store.NewSpool(t.TempDir(), h.Deps.Blobs, store.SpoolOptions{})
+	must(t, err)
+	small := ecg.New(h.Deps.DB, h.Deps.Blobs, spool, h.Deps.Room, ecg.Options{MaxFile: 100})
+	s := record.Scope{Actor: record.Actor{Kind: record.ActorKey, ID: "k", Institution: storetest.Suwu}, Institutions: []record.InstitutionID{storetest.Suwu}}
+	file := cart(t, "dicom", synth.Spec{})
+	warning, err := Waveforms(small)(t.Context(), s, imaging.Stored{SOPClass: "1.2.840.10008.5.1.4.1.1.9.1.1", SOPUID: "1.2.3"},
+		func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(file)), nil })
+	if err != nil || warning == "" {
+		t.Fatalf("%q %v", warning, err)
 	}
 }

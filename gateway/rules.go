@@ -69,7 +69,7 @@ var rpcRules = map[string]rule{
 	pb.EcgService_ListTracingReaders_FullMethodName:       {kind: "ecg", act: "correct"},
 	pb.EcgService_ListConclusions_FullMethodName:          {kind: "ecg", act: "read"},
 	pb.EcgService_GetCriticalRules_FullMethodName:         {kind: "ecg", act: "rules"},
-	pb.EcgService_UpdateCriticalRules_FullMethodName:      {kind: "ecg", act: "rules"},
+	pb.EcgService_UpdateCriticalRules_FullMethodName:      {kind: "ecg", act: "rules", limit: trialLimit},
 	pb.EcgService_ListTracingQuarantine_FullMethodName:    {kind: "ecg", act: "resolve"},
 	pb.EcgService_ResolveTracingQuarantine_FullMethodName: {kind: "ecg", act: "resolve"},
 

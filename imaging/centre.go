@@ -27,8 +27,9 @@ type Options struct {
 	// OnStored is told of every object that is kept, also of one that was kept before, before its sender is: another centre may want it. Its
 	// warning goes to the sender; after an error the sender is told to send again.
 	OnStored func(ctx context.Context, s record.Scope, st Stored, open func() (io.ReadCloser, error)) (warning string, err error)
-	// ReadElsewhere are modalities whose studies are kept and served here and read by another centre: they get no case.
-	ReadElsewhere []string
+	// ReadElsewhere reports whether another centre reads a complete study that is kept and served here: then it gets no case. objects are the SOP
+	// Instance UIDs of the study. It is asked inside the transaction that would open the case.
+	ReadElsewhere func(ctx context.Context, q store.Querier, e record.Exam, objects func() ([]string, error)) (bool, error)
 }
 
 func (o Options) withDefaults() Options {

@@ -237,6 +237,11 @@ func (r *restudy) tellRoom(ctx context.Context, id record.ExamID) error {
 	if err != nil {
 		return err
 	}
+	if state.Case == "" {
+		if elsewhere, err := r.c.readElsewhere(ctx, r.tx, e); elsewhere || err != nil {
+			return err
+		}
+	}
 	opened, taken, err := r.c.room.Correct(ctx, r.tx, r.scope, reading.Correction{
 		Exam: e, ClinicalInfo: info, Spoilt: r.spoilt(id), Reason: r.ch.doc.Reason,
 	})

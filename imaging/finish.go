@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"slices"
 	"time"
 
 	"github.com/lianzhen/lianzhen/codec/dicom"
@@ -87,8 +86,8 @@ func (c *Centre) close(ctx context.Context, tx *store.Tx, id record.ExamID, s re
 		Act: "study.completed", Institution: e.Institution, Patient: e.Patient, Kind: "study", Object: string(id), Outcome: record.Success,
 		Detail: map[string]string{"instances": fmt.Sprint(have), "expected": fmt.Sprint(expected)},
 	}.By(s))
-	if slices.Contains(c.opt.ReadElsewhere, e.Modality) {
-		return "", nil
+	if elsewhere, err := c.readElsewhere(ctx, tx, e); elsewhere || err != nil {
+		return "", err
 	}
 	opened, err := c.room.Open(ctx, tx, e, info)
 	if err != nil {
@@ -96,6 +95,16 @@ func (c *Centre) close(ctx context.Context, tx *store.Tx, id record.ExamID, s re
 	}
 	_, err = tx.Exec(ctx, `UPDATE studies SET case_id = $2 WHERE id = $1`, string(id), string(opened))
 	return opened, err
+}
+
+// readElsewhere reports whether another centre reads a study.
+func (c *Centre) readElsewhere(ctx context.Context, tx *store.Tx, e record.Exam) (bool, error) {
+	if c.opt.ReadElsewhere == nil {
+		return false, nil
+	}
+	return c.opt.ReadElsewhere(ctx, tx, e, func() ([]string, error) {
+		return store.List(ctx, tx, `SELECT sop_uid FROM instances WHERE study_id = $1`, []any{string(e.ID)}, func(uid *string) []any { return []any{uid} })
+	})
 }
 
 // closedExam closes a study and gives it as the reading room knows it.

@@ -3,9 +3,12 @@
 package reading
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/lianzhen/lianzhen/record"
@@ -14,43 +17,57 @@ import (
 
 // Alarm is what a rule of a centre found.
 type Alarm struct {
-	Rule    string // id:version; one alarm of a rule for each case
-	Finding string // what and on what numbers it rests; no personal data
+	Rule    string        // id:version; one alarm of an id for each case and patient
+	Finding string        // what and on what numbers it rests; no personal data
+	Within  time.Duration // that it should be answered in; zero: as any critical value
 }
 
+// maxRule bounds id and version of a rule together.
+const maxRule = 200
+
 // Alarm raises critical values on a case inside the centre's transaction, as the centre itself. Raising the same rule again does
-// nothing. The case becomes STAT.
+// nothing, also in another version of it, unless what was raised was answered when the exam was another patient's. The case becomes STAT.
 func (r *Room) Alarm(ctx context.Context, tx *store.Tx, by record.Actor, id record.CaseID, alarms ...Alarm) error {
 	s := record.Scope{All: true, Actor: by, Purpose: record.Operations}
 	for _, a := range alarms {
-		if !record.ValidID(a.Rule) {
-			return record.Errorf(record.Invalid, "alarm: invalid rule")
+		if err := typed("rule of an alarm", a.Rule, maxRule, true); err != nil {
+			return err
 		}
-		c, err := r.caseIn(ctx, tx, s, id)
+		err := errLost
+		for try := 0; try < casTries && errors.Is(err, errLost); try++ {
+			err = r.alarm(ctx, tx, s, id, a)
+		}
+		if errors.Is(err, errLost) {
+			err = record.Errorf(record.Unavailable, "case %s is being changed; try again", id)
+		}
 		if err != nil {
-			return err
-		}
-		had, err := criticals(ctx, tx, `WHERE v.case_id = $1 AND v.rule = $2`, []any{string(id), a.Rule})
-		if err != nil {
-			return err
-		}
-		if len(had) > 0 {
-			continue
-		}
-		old := c
-		v := r.newCritical(tx, s, &c, plainText(a.Finding, maxReason))
-		v.Rule = a.Rule
-		c.Critical = true
-		r.prioritise(&c, record.Stat, stamp(tx.Now()))
-		c.Version++
-		if err := insertCritical(ctx, tx, s, &c, &v, ""); err != nil {
-			return err
-		}
-		if err := r.keep(ctx, tx, s, &old, &c, doing{asking: asking{actor: by, now: stamp(tx.Now())}, event: "case.critical"}); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+func (r *Room) alarm(ctx context.Context, tx *store.Tx, s record.Scope, id record.CaseID, a Alarm) error {
+	c, err := r.caseIn(ctx, tx, s, id)
+	if err != nil {
+		return err
+	}
+	rule, _, _ := strings.Cut(a.Rule, ":")
+	had, err := criticals(ctx, tx, `WHERE v.case_id = $1 AND v.patient_id = $2 AND (v.rule = $3 OR v.rule LIKE $4 ESCAPE '\')`,
+		[]any{string(id), string(c.Exam.Patient), rule, store.LikeText(rule) + ":%"})
+	if err != nil || len(had) > 0 {
+		return err
+	}
+	old := c
+	v := r.newCritical(tx, s, &c, plainText(a.Finding, maxReason))
+	v.Rule, v.DueAt = a.Rule, v.RaisedAt.Add(cmp.Or(a.Within, r.opt.CriticalAck))
+	c.Critical = true
+	r.prioritise(&c, record.Stat, stamp(tx.Now()))
+	c.Version++
+	if err := r.keep(ctx, tx, s, &old, &c, doing{asking: asking{actor: s.Actor, now: stamp(tx.Now())}, event: "case.critical"}); err != nil {
+		return err
+	}
+	return insertCritical(ctx, tx, s, &c, &v, "")
 }
 
 // DismissCritical ends an algorithm's alarm as false: a reader of the case says why. What was acknowledged stays.

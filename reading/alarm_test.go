@@ -1,6 +1,7 @@
 package reading
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -175,4 +176,56 @@ func TestCodedConclusionsAreSignedAndBounded(t *testing.T) {
 	if got := must(h.room.Report(ctx, doctor("li"), rep.ID))(t); !got.Text.Equal(*coded) {
 		t.Fatalf("%+v", got.Text)
 	}
+}
+
+func TestARuleWithALongNameRaisesItsAlarm(t *testing.T) {
+	h, _ := clocked(t, Options{})
+	id := h.open(storetest.Suwu, nil)
+	h.alarm(id, Alarm{Rule: strings.Repeat("r", 61) + ":" + strings.Repeat("1", 31), Finding: "ST"})
+	if c := h.get(id); !c.Critical || c.Unacknowledged != 1 {
+		t.Fatalf("%+v", c)
+	}
+}
+
+func TestAnotherVersionOfARuleIsNoFurtherAlarm(t *testing.T) {
+	h, _ := clocked(t, Options{})
+	id := h.open(storetest.Suwu, nil)
+	h.alarm(id, Alarm{Rule: "st:1", Finding: "ST"}, Alarm{Rule: "stemi:1", Finding: "ST"})
+	h.alarm(id, Alarm{Rule: "st:2", Finding: "ST"})
+	if c := h.get(id); c.Unacknowledged != 2 {
+		t.Fatalf("%d alarms", c.Unacknowledged)
+	}
+}
+
+func TestAnAnsweredAlarmIsRaisedAgainForTheRightPatient(t *testing.T) {
+	storetest.EachDB(t, func(t *testing.T, db *store.DB) {
+		h := newHall(t, db, Options{})
+		ctx, nurse := t.Context(), clinic("nurse", storetest.Suwu)
+		var e record.Exam
+		id := h.open(storetest.Suwu, func(x *record.Exam) { e = *x })
+		h.alarm(id, Alarm{Rule: "stemi:1", Finding: "ST"}, Alarm{Rule: "vt:1", Finding: "VT"})
+		all, _, err := h.room.Criticals(ctx, nurse, CriticalFilter{})
+		if err != nil || len(all) != 2 {
+			t.Fatalf("%v %v", all, err)
+		}
+		for _, v := range all {
+			if v.Rule == "stemi:1" {
+				must(h.room.AcknowledgeCritical(ctx, nurse, v.ID, "绕行急诊"))(t)
+			}
+		}
+		err = db.Tx(ctx, func(tx *store.Tx) error {
+			e.Patient = h.patient(tx, "李四")
+			if _, _, err := h.room.Correct(ctx, tx, doctor("admin"), Correction{Exam: e, Reason: "登记错误"}); err != nil {
+				return err
+			}
+			return h.room.Alarm(ctx, tx, ecgCentre, id, Alarm{Rule: "stemi:1", Finding: "ST"}, Alarm{Rule: "vt:1", Finding: "VT"})
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		open, _, err := h.room.Criticals(ctx, nurse, CriticalFilter{OpenOnly: true})
+		if err != nil || len(open) != 2 || open[0].Patient != e.Patient || open[1].Patient != e.Patient || open[0].Rule == open[1].Rule {
+			t.Fatalf("%+v %v", open, err)
+		}
+	})
 }

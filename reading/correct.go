@@ -130,9 +130,11 @@ func (r *Room) caseOf(ctx context.Context, q store.Querier, exam record.ExamID) 
 	return cs[0], true, nil
 }
 
-// moveValues makes the critical values of a case those of its patient.
+// moveValues makes the critical values of a case those of its patient. An alarm that was answered stays with the person for whom it was
+// answered: what was done was done to that person, and the exam is asked again for the right one.
 func moveValues(ctx context.Context, tx *store.Tx, c *Case) error {
-	_, err := tx.Exec(ctx, `UPDATE critical_values SET patient_id = $2 WHERE case_id = $1`, string(c.ID), string(c.Exam.Patient))
+	_, err := tx.Exec(ctx, `UPDATE critical_values SET patient_id = $2 WHERE case_id = $1 AND (rule = '' OR acknowledged_at = 0 AND dismissed_at = 0)`,
+		string(c.ID), string(c.Exam.Patient))
 	if err != nil {
 		return fmt.Errorf("move critical values: %w", err)
 	}

@@ -4,6 +4,8 @@ package reading
 
 import (
 	"context"
+	"errors"
+	"strings"
 	"time"
 
 	"github.com/lianzhen/lianzhen/record"
@@ -13,6 +15,15 @@ import (
 // Pathway tells a case inside the centre's transaction of the first medical contact of an emergency: its clock runs on the worklist, and the
 // case is STAT from then on.
 func (r *Room) Pathway(ctx context.Context, tx *store.Tx, id record.CaseID, firstContact time.Time) error {
+	for range casTries {
+		if err := r.pathway(ctx, tx, id, firstContact); !errors.Is(err, errLost) {
+			return err
+		}
+	}
+	return record.Errorf(record.Unavailable, "case %s is being changed; try again", id)
+}
+
+func (r *Room) pathway(ctx context.Context, tx *store.Tx, id record.CaseID, firstContact time.Time) error {
 	s := record.Scope{All: true, Actor: system}
 	c, err := r.caseIn(ctx, tx, s, id)
 	if err != nil {
@@ -54,4 +65,18 @@ func (r *Room) Current(ctx context.Context, s record.Scope, id record.CaseID) (R
 	}
 	out, err := noted(ctx, r.db, rep, rows[0].event("report.read", record.Success).By(s))
 	return out, err == nil, err
+}
+
+// Dismissed are the ids of the rules whose alarms on a case a doctor has dismissed as false for a patient.
+func (r *Room) Dismissed(ctx context.Context, id record.CaseID, patient record.PatientID) (map[string]bool, error) {
+	all, err := criticals(ctx, r.db, `WHERE v.case_id = $1 AND v.patient_id = $2 AND v.rule <> '' AND v.dismissed_at > 0`, []any{string(id), string(patient)})
+	if err != nil {
+		return nil, err
+	}
+	out := map[string]bool{}
+	for _, v := range all {
+		rule, _, _ := strings.Cut(v.Rule, ":")
+		out[rule] = true
+	}
+	return out, nil
 }

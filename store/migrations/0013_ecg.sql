@@ -52,6 +52,17 @@ CREATE INDEX tracings_pending ON tracings (received_at) WHERE analysis_state = '
 CREATE INDEX tracings_blob ON tracings (blob_key);
 CREATE INDEX tracings_digest ON tracings (sha256, institution_id);
 CREATE INDEX tracings_case ON tracings (case_id);
+CREATE INDEX tracings_sop ON tracings (sop_uid);
+CREATE INDEX tracings_accession ON tracings (accession);
+CREATE INDEX tracings_kind ON tracings (kind, recorded_at, id) WHERE kind = 'ambulatory';
+-- What searches look for: "f" and the code of a finding, "n" and the hexadecimal UTF-8 of a tail of the name, folded, or of its pinyin.
+CREATE TABLE tracing_terms (
+  term        TEXT NOT NULL,
+  recorded_at BIGINT NOT NULL,
+  tracing_id  TEXT NOT NULL,
+  PRIMARY KEY (term, recorded_at, tracing_id)
+);
+CREATE INDEX tracing_terms_tracing ON tracing_terms (tracing_id);
 -- What our algorithms say, beside the row because it is read seldom and is larger than it. JSON, gzip.
 CREATE TABLE tracing_analyses (
   tracing_id TEXT PRIMARY KEY,
@@ -91,6 +102,8 @@ ALTER TABLE critical_values ADD COLUMN dismissed_at BIGINT NOT NULL DEFAULT 0;
 ALTER TABLE critical_values ADD COLUMN dismissed_by TEXT NOT NULL DEFAULT '';
 ALTER TABLE critical_values ADD COLUMN dismissed_by_name TEXT NOT NULL DEFAULT '';
 ALTER TABLE critical_values ADD COLUMN dismiss_reason TEXT NOT NULL DEFAULT '';
+CREATE INDEX critical_values_due ON critical_values (due_at) WHERE acknowledged_at = 0 AND dismissed_at = 0;
+DROP INDEX critical_values_open;
 -- Who was called, and what they said.
 CREATE TABLE critical_calls (
   critical_id TEXT NOT NULL,

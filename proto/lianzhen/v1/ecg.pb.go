@@ -502,7 +502,7 @@ type SearchTracingsRequest struct {
 	PageToken          string                 `protobuf:"bytes,2,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
 	PatientId          string                 `protobuf:"bytes,3,opt,name=patient_id,json=patientId,proto3" json:"patient_id,omitempty"`
 	LocalPatientNumber string                 `protobuf:"bytes,4,opt,name=local_patient_number,json=localPatientNumber,proto3" json:"local_patient_number,omitempty"`
-	// Part of the name, Chinese or pinyin.
+	// From any character or word of the name on: Chinese, pinyin or its initials.
 	PatientName     string                 `protobuf:"bytes,5,opt,name=patient_name,json=patientName,proto3" json:"patient_name,omitempty"`
 	InstitutionId   string                 `protobuf:"bytes,6,opt,name=institution_id,json=institutionId,proto3" json:"institution_id,omitempty"`
 	AccessionNumber string                 `protobuf:"bytes,7,opt,name=accession_number,json=accessionNumber,proto3" json:"accession_number,omitempty"`
@@ -1778,7 +1778,7 @@ type RenderTracingRequest struct {
 	TracingId string                 `protobuf:"bytes,1,opt,name=tracing_id,json=tracingId,proto3" json:"tracing_id,omitempty"`
 	// "pdf" (default), "svg", "png".
 	Format string `protobuf:"bytes,2,opt,name=format,proto3" json:"format,omitempty"`
-	// "3x4+1R" (default), "6x2", "6x2+1R", "12x1", "3x4+3R", "all".
+	// "3x4+1R" (default), "3x4", "3x4+3R", "6x2", "6x2+1R", "12x1".
 	Layout  string `protobuf:"bytes,3,opt,name=layout,proto3" json:"layout,omitempty"`
 	Cabrera bool   `protobuf:"varint,4,opt,name=cabrera,proto3" json:"cabrera,omitempty"`
 	// 0: 25 mm/s.
@@ -1788,7 +1788,7 @@ type RenderTracingRequest struct {
 	// For display alone, and named in the footer: "highpass-0.05", "highpass-0.67", "lowpass-40", "lowpass-100", "lowpass-150", "notch-50", with
 	// commas between.
 	Filter string `protobuf:"bytes,7,opt,name=filter,proto3" json:"filter,omitempty"`
-	// Of PNG; 0: 150.
+	// Of PNG, 36 to 300; 0: 150.
 	Dpi int32 `protobuf:"varint,8,opt,name=dpi,proto3" json:"dpi,omitempty"`
 	// "zh" (default) or "en".
 	Language      string `protobuf:"bytes,9,opt,name=language,proto3" json:"language,omitempty"`
@@ -1908,7 +1908,8 @@ func (x *RenderTracingRequest) GetRhythmLead() string {
 type ExportTracingRequest struct {
 	state     protoimpl.MessageState `protogen:"open.v1"`
 	TracingId string                 `protobuf:"bytes,1,opt,name=tracing_id,json=tracingId,proto3" json:"tracing_id,omitempty"`
-	// "dicom", "scp", "aecg", "edf", "csv", or "dicom-pdf": the sheet as DICOM Encapsulated PDF.
+	// "dicom", "scp", "aecg", "edf", "csv", or "dicom-pdf": the sheet as DICOM Encapsulated PDF. The whole recording: a long one takes up to 64 MiB, more
+	// than many gRPC clients take unless they are told to.
 	Format        string `protobuf:"bytes,2,opt,name=format,proto3" json:"format,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -4200,7 +4201,7 @@ const file_lianzhen_v1_ecg_proto_rawDesc = "" +
 	"gain_mm_mv\x18\x06 \x01(\x01B\x17\xbaH\x14\x12\x12\x19\x00\x00\x00\x00\x00\x00T@)\x00\x00\x00\x00\x00\x00\x00\x00R\bgainMmMv\x12\x1f\n" +
 	"\x06filter\x18\a \x01(\tB\a\xbaH\x04r\x02\x18@R\x06filter\x12\x1c\n" +
 	"\x03dpi\x18\b \x01(\x05B\n" +
-	"\xbaH\a\x1a\x05\x18\xd8\x04(\x00R\x03dpi\x12#\n" +
+	"\xbaH\a\x1a\x05\x18\xac\x02(\x00R\x03dpi\x12#\n" +
 	"\blanguage\x18\t \x01(\tB\a\xbaH\x04r\x02\x18\bR\blanguage\x12 \n" +
 	"\afrom_ms\x18\n" +
 	" \x01(\x03B\a\xbaH\x04\"\x02(\x00R\x06fromMs\x12(\n" +
