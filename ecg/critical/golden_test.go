@@ -258,6 +258,7 @@ var golden = []struct {
 	{name: "QTcF 549.5", now: tracingOf{measures: m{"qtc_fridericia": 549.5}}},
 	{name: "QTcF 550 in VT", now: tracingOf{findings: all(lasting(found(finding.VentricularT, "rate", 150.), 5)), measures: m{"qtc_fridericia": 550}}, alarms: []string{"vt"}},
 	{name: "QTcF 550 in VF", now: tracingOf{findings: all(found(finding.VentricularFlutter)), measures: m{"qtc_fridericia": 550}}, alarms: []string{"vf"}},
+	{name: "QTcF 550 of a paced ventricle", now: tracingOf{findings: all(found(finding.Paced)), measures: m{"qtc_fridericia": 550}}},
 	{name: "R on T with QTc 500", now: tracingOf{findings: all(found(finding.RonT)), measures: m{"qtc_bazett": 500}}, alarms: []string{"long-qtc-r-on-t"}, suggests: []string{"r-on-t"}},
 	{name: "R on T with QTc 499.5", now: tracingOf{findings: all(found(finding.RonT)), measures: m{"qtc_bazett": 499.5}}, suggests: []string{"r-on-t"}},
 	{name: "QTc 500 alone", now: tracingOf{measures: m{"qtc_bazett": 500}}},
@@ -274,6 +275,11 @@ var golden = []struct {
 	{name: "V2 down 100, V3 down 99.5", now: tracingOf{measures: m{"st_j V2": -100, "st_j V3": -99.5}}},
 	{name: "V5 and V6 down 100", now: tracingOf{measures: m{"st_j V5": -100, "st_j V6": -100}}},
 	{name: "new tall T", now: tracingOf{findings: all(found(finding.TallT))}, suggests: []string{"hyperkalaemia"}},
+	{name: "new tall T with ST elevation", now: tracingOf{findings: all(found(finding.TallT), in(found(finding.STElevation), anterior...))}, alarms: []string{"stemi"}},
+	{
+		name: "new tall T with known ST elevation", now: tracingOf{findings: all(found(finding.TallT), in(found(finding.STElevation), anterior...))},
+		before: &tracingOf{findings: all(in(found(finding.STElevation), anterior...))},
+	},
 	{name: "known tall T", now: tracingOf{findings: all(found(finding.TallT))}, before: &tracingOf{findings: all(found(finding.TallT))}},
 	{name: "wide without P at 60", now: tracingOf{findings: all(found(finding.WideQRS)), measures: m{"heart_rate": 60}}, suggests: []string{"hyperkalaemia"}},
 	{

@@ -14,6 +14,9 @@ const (
 	qrsNoise                = 2.0   // times the median of the wavelet: noise
 	qrsGapOnMS              = 12    // a longer silence before the complex is not in it
 	qrsGapOffMS             = 24
+	qrsPlateauMS            = 80     // between two halves of a complex, at most
+	qrsHalfShare            = 0.30   // of the steepest slope has the first half
+	qrsHalfLeads            = 3      // at least: in one alone, the P wave of a small complex may be as steep
 	qrsBeforeMS, qrsAfterMS = 70, 80 // around the QRS position, where the steepest slope is
 	qrsLongOnMS             = 150    // from there at most
 	qrsLongOffMS            = 180
@@ -81,12 +84,29 @@ func (s *study) limits(on, off []float64, zero int, within [2]int) Wave {
 	at := ps[b].at
 	floor := qrsNoise * typical(on)
 	ordinary := math.Pow(math.Abs(ps[b].v), qrsPower) * math.Pow(qrsOrdinaryUV, 1-qrsPower)
+	back, above := walk{on, -1, max(lo, at-s.ms(qrsLongOnMS))}, max(qrsOnShare*ordinary, floor)
+	start := back.extent(at, above, s.ms(qrsGapOnMS))
+	for first := start; first >= 0 && len(s.leads) >= qrsHalfLeads; {
+		start = back.extent(first, above, s.ms(qrsGapOnMS))
+		first = firstHalf(on, max(back.limit, start-s.ms(qrsPlateauMS)), start, qrsHalfShare*math.Abs(ps[b].v))
+	}
 	return Wave{
-		On:   walk{on, -1, max(lo, at-s.ms(qrsLongOnMS))}.extent(at, max(qrsOnShare*ordinary, floor), s.ms(qrsGapOnMS)),
+		On:   start,
 		Peak: at,
 		Off:  walk{off, 1, min(hi, at+s.ms(qrsLongOffMS))}.extent(at, qrsOffShare*ordinary, s.ms(qrsGapOffMS)),
 		OK:   true,
 	}
+}
+
+// firstHalf is where a wavelet is above a threshold before a place, the nearest; -1 if it is not. The two halves of a wide complex may have a
+// plateau between them; no P wave is as steep.
+func firstHalf(w []float64, from, to int, above float64) int {
+	for i := to - 1; i >= max(from, 0); i-- {
+		if math.Abs(w[i]) > above {
+			return i
+		}
+	}
+	return -1
 }
 
 // typical is the median of |w|.

@@ -29,13 +29,15 @@ type analysis struct {
 	s       *signal
 	beats   []beats.Beat
 	rr      float64 // usual interval, samples; 0 if there are not two beats
-	main    []int   // dominant beats
+	around  float64 // mean interval around the measured beats, samples
+	main    []int   // those in the median beat: the dominant ones
 	m       *medianBeat
 	waves   delineate.Waves   // of the median beat, over all leads
 	each    []delineate.Waves // of each of its leads
 	shape   map[tracing.Code]shape
 	rhythms []finding.Finding
-	paced   bool
+	silent  []over // fibrillation of the ventricles: there are no beats
+	origin  origin // of the beats in m
 	result  *Result
 }
 
@@ -84,14 +86,16 @@ func (a *analysis) find(f finding.Finding) { a.result.Findings = append(a.result
 func (a *analysis) run() {
 	sig := beats.Signal{RateHz: a.s.rate, Leads: a.s.usable()}
 	a.beats = beats.Detect(sig)
+	a.cut()
 	a.judge()
 	a.recording()
 	if len(a.s.usable()) == 0 {
 		a.unmeasurable("no lead can be read")
 		return
 	}
-	a.choose()
 	a.rhythms = rhythm.Find(rhythm.Input{Signal: sig, Beats: a.beats})
+	a.withoutUndulation()
+	a.choose()
 	a.rates()
 	a.representative()
 	if a.m != nil {
@@ -104,12 +108,29 @@ func (a *analysis) run() {
 	slices.SortStableFunc(a.result.Findings, func(x, y finding.Finding) int { return cmp.Compare(x.From, y.From) })
 }
 
-// judge measures noise outside of the QRS complexes. Where every lead is noisy, noisy leads are measured.
+// cutMS is how near to an end of the recording a QRS complex is not whole.
+const cutMS = 120
+
+// cut takes the judgement back that a beat is ventricular where the recording begins or ends in it: half a complex is unlike all others.
+func (a *analysis) cut() {
+	near := a.s.ms(cutMS)
+	for i := range a.beats {
+		if b := &a.beats[i]; b.At < near || b.At >= a.s.n-near {
+			b.Ventricular = false
+		}
+	}
+}
+
+// judge measures noise outside of the QRS complexes and of the pacing spikes before them. Where every lead is noisy, noisy leads are measured.
 func (a *analysis) judge() {
 	in := make([]bool, a.s.n)
 	h := a.s.ms(100)
 	for _, b := range a.beats {
-		for i := max(0, b.At-h); i < min(a.s.n, b.At+h); i++ {
+		before := h
+		if b.Paced {
+			before = 2 * h
+		}
+		for i := max(0, b.At-before); i < min(a.s.n, b.At+h); i++ {
 			in[i] = true
 		}
 	}
@@ -136,27 +157,25 @@ func (a *analysis) recording() {
 	}
 }
 
-// choose picks the beats of the usual shape, and the usual interval.
+// choose picks the beats of the usual shape, and the usual interval. Where a tachycardia of the ventricles comes and goes, they are those of
+// the rhythm beside it.
 func (a *analysis) choose() {
-	paced := 0
 	for i, b := range a.beats {
 		if b.Dominant {
 			a.main = append(a.main, i)
-			if b.Paced {
-				paced++
-			}
 		}
 	}
+	rr := a.distances()
+	if outside := a.outsideTachycardia(); outside != nil {
+		a.main, rr = outside, a.between(outside)
+	}
+	a.around = mean(rr)
 	if len(a.main) == 0 {
 		for i := range a.beats {
 			a.main = append(a.main, i)
 		}
 	}
-	a.paced = 2*paced > len(a.main)
-	var rr []float64
-	for i := 1; i < len(a.beats); i++ {
-		rr = append(rr, float64(a.beats[i].At-a.beats[i-1].At))
-	}
+	a.originate()
 	slices.Sort(rr)
 	if len(rr) > 0 {
 		a.rr = (rr[(len(rr)-1)/2] + rr[len(rr)/2]) / 2
@@ -172,16 +191,4 @@ func (a *analysis) rhythm() {
 		}
 		a.find(f)
 	}
-}
-
-// noPInterval reports a rhythm, for more than half of the recording, in which no P wave belongs to a QRS complex.
-func (a *analysis) noPInterval() bool {
-	half := a.group.Rate.Duration(int64(a.s.n)) / 2
-	return slices.ContainsFunc(a.rhythms, func(f finding.Finding) bool {
-		switch f.Code {
-		case finding.AtrialFibrillation, finding.AtrialFlutter, finding.PreexcitedAF, finding.AVBlock3, finding.VentricularFlutter:
-			return f.From == f.To || f.To-f.From > half
-		}
-		return false
-	})
 }

@@ -25,9 +25,13 @@ const (
 	tallChestUV   = 1000
 )
 
-// shapes adds what the shape of the median beat says.
+// shapes adds what the shape of the median beat says. Of beats that come from the ventricles or a pacemaker only the duration of the QRS complex
+// says something: axis, voltage, ST segment, Q and T waves follow from their origin.
 func (a *analysis) shapes() {
 	a.conduction()
+	if a.origin != conducted {
+		return
+	}
 	a.prolonged()
 	a.axes()
 	a.voltage()
@@ -49,7 +53,7 @@ func (a *analysis) conduction() {
 	v6, ok6 := a.shape[tracing.LeadV6]
 	i, okI := a.shape[tracing.LeadI]
 	switch {
-	case a.paced || !ok1 || !ok6 || !okI:
+	case a.origin != conducted || !ok1 || !ok6 || !okI:
 	case v1.late > 0 && v1.tallest() > 0 && (v1.r2 > 0 || v1.net > 0) && (i.late < 0 || v6.late < 0):
 		code = finding.RightBundle
 	case v1.net < 0 && v1.late < 0 && i.net > 0 && v6.tallest() > -v6.s && v6.q > -smallestWaveUV && max(v6.peakMS, i.peakMS) >= 50:
@@ -59,13 +63,13 @@ func (a *analysis) conduction() {
 }
 
 func (a *analysis) prolonged() {
-	if pr, ok := a.value(tracing.PRInterval); ok && pr > longPRMS {
+	if pr, ok := a.value(tracing.PRInterval); ok && pr > longPRMS && !a.goesOn(finding.AVBlock2) {
 		a.find(finding.Finding{Code: finding.AVBlock1, Evidence: evidence("pr_ms", pr)})
 	}
-	rate, ok := a.value(tracing.HeartRate)
-	if !ok {
+	if !(a.around > 0) {
 		return
 	}
+	rate := 60 * a.s.rate / a.around
 	code := tracing.QTcBazett
 	if rate < 60 || rate > 100 { // where Bazett's formula over- and undercorrects
 		code = tracing.QTcFrideric
@@ -86,7 +90,7 @@ func (a *analysis) prolonged() {
 func (a *analysis) axes() {
 	axis, ok := a.value(tracing.QRSAxis)
 	switch {
-	case !ok || a.paced:
+	case !ok:
 	case axis < -30 && axis >= -90:
 		a.find(finding.Finding{Code: finding.LeftAxis, Evidence: evidence("axis_deg", axis)})
 	case axis > 90 || axis < -150:
@@ -103,7 +107,7 @@ func (a *analysis) voltage() {
 		cornell = cornellMaleUV
 	}
 	sokolow := s(tracing.LeadV1) + max(r(tracing.LeadV5), r(tracing.LeadV6))
-	if !a.paced && !a.hasFinding(finding.LeftBundle) {
+	if !a.hasFinding(finding.LeftBundle) {
 		switch vl := r(tracing.LeadAVL); {
 		case sokolow >= sokolowUV:
 			a.find(finding.Finding{Code: finding.LVHVoltage, Evidence: evidence("sokolow_uv", math.Round(sokolow))})
@@ -130,7 +134,7 @@ func (a *analysis) allBelow(leads []tracing.Code, uv float64) bool {
 }
 
 func (a *analysis) tallT() {
-	if a.paced || a.hasFinding(finding.LeftBundle) {
+	if a.hasFinding(finding.LeftBundle) {
 		return
 	}
 	var leads []tracing.Code

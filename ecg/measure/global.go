@@ -4,14 +4,19 @@ package measure
 
 import (
 	"math"
+	"slices"
 
 	"github.com/lianzhen/lianzhen/codec/tracing"
 	"github.com/lianzhen/lianzhen/ecg/delineate"
+	"github.com/lianzhen/lianzhen/ecg/finding"
 )
 
 func (a *analysis) add(code string, value float64, unit string, lead tracing.Code) {
 	if math.IsNaN(value) || math.IsInf(value, 0) {
 		return
+	}
+	if value == 0 {
+		value = 0 // not minus zero
 	}
 	a.result.Measurements = append(a.result.Measurements, tracing.Measurement{
 		Code: code, Value: value, Unit: unit, Lead: lead, Source: Algorithm,
@@ -28,28 +33,25 @@ func (a *analysis) value(code string) (float64, bool) {
 	return 0, false
 }
 
-// meanRR is the mean interval in ms; false with less than two beats.
-func (a *analysis) meanRR() (float64, bool) {
-	n := len(a.beats)
-	if n < 2 {
-		return 0, false
+// mean of values; 0 of none.
+func mean(v []float64) float64 {
+	sum := 0.0
+	for _, x := range v {
+		sum += x
 	}
-	return float64(a.beats[n-1].At-a.beats[0].At) / float64(n-1) / a.s.rate * 1000, true
+	return sum / max(float64(len(v)), 1)
 }
 
 func (a *analysis) rates() {
-	rr, ok := a.meanRR()
-	if !ok {
+	ds := a.distances()
+	if len(ds) == 0 {
 		if len(a.beats) == 1 {
 			a.unmeasurable("a single beat: no rate")
 		}
 		return
 	}
-	least, most := math.Inf(1), 0.0
-	for i := 1; i < len(a.beats); i++ {
-		d := float64(a.beats[i].At-a.beats[i-1].At) / a.s.rate * 1000
-		least, most = min(least, d), max(most, d)
-	}
+	rr := mean(ds) / a.s.rate * 1000
+	least, most := slices.Min(ds)/a.s.rate*1000, slices.Max(ds)/a.s.rate*1000
 	a.add(tracing.HeartRate, math.Round(60000/rr*10)/10, "/min", "")
 	a.add(tracing.RRInterval, math.Round(rr), "ms", "")
 	a.add(tracing.ShortestRR, math.Round(least), "ms", "")
@@ -69,11 +71,12 @@ func (a *analysis) intervals() {
 	if q.OK {
 		a.add(tracing.QRSDuration, ms(q.On, q.Off), "ms", "")
 	}
-	if q.OK && t.OK {
+	a.reconsider()
+	if q.OK && t.OK && !a.noQT() {
 		qt := ms(q.On, t.Off)
 		a.add(tracing.QTInterval, qt, "ms", "")
-		if rr, ok := a.meanRR(); ok {
-			a.corrected(qt, rr/1000)
+		if a.around > 0 {
+			a.corrected(qt, a.around/a.s.rate)
 		}
 	}
 	a.axis(tracing.PAxis, p)
@@ -99,16 +102,21 @@ func across(x []float64, w delineate.Wave) line {
 }
 
 // axis in the frontal plane from the net areas of a wave in I and III: aVF is (I + 2 III)/2, and its vector is as long as that of I if it is
-// taken 2/sqrt(3) times.
+// taken 2/sqrt(3) times. In atrial flutter the areas are above a line from onset to offset: the waves go on below.
 func (a *analysis) axis(code string, w delineate.Wave) {
 	one, three := a.m.lead(tracing.LeadI), a.m.lead(tracing.LeadIII)
 	if !w.OK || one == nil {
 		return
 	}
+	flutters := a.goesOn(finding.AtrialFlutter)
 	area := func(x []float64) float64 {
+		var base line
+		if flutters {
+			base = across(x, w)
+		}
 		sum := 0.0
 		for i := w.On; i <= w.Off; i++ {
-			sum += x[i]
+			sum += x[i] - base.at(i)
 		}
 		return sum
 	}

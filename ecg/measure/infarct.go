@@ -65,37 +65,62 @@ const (
 	depressionUV  = 50
 	discordantMax = 0.25 // of ST against the S wave that it opposes: more is not explained by the conduction (Smith et al. 2012)
 	concordantUV  = 100
+	flutterWaveMS = 220 // a whole wave
 )
 
 // st finds elevation and depression of the ST segment. Behind a bundle branch block ST is shifted against the QRS complex: only what this does
-// not explain counts there. Of a ventricle that a pacemaker drives nothing is said. With a pathological Q wave half of the threshold
-// counts, 60 ms after J: an infarction that develops or is some days old.
+// not explain counts there. With a pathological Q wave half of the threshold counts, 60 ms after J: an infarction that
+// develops or is some days old. Flutter waves shift it too: what counts is more than their size.
 func (a *analysis) st() {
-	if a.paced {
-		return
-	}
 	secondary := a.hasFinding(finding.LeftBundle) || a.hasFinding(finding.WideQRS)
+	flutters := a.goesOn(finding.AtrialFlutter)
+	waves := func(c tracing.Code) float64 {
+		if !flutters {
+			return 0
+		}
+		return a.flutterUV(c)
+	}
 	up := neighbours(func(c tracing.Code) bool {
 		s, ok := a.shape[c]
-		limit := elevationUV(c, a.t.Patient)
+		limit := elevationUV(c, a.t.Patient) + waves(c)
 		switch {
 		case !ok || !s.hasST:
 			return false
 		case secondary:
 			return s.j >= limit && !explained(s)
 		}
-		return s.j >= limit || pathological(c, s) && s.j > 0 && s.j60 >= limit/2
+		return s.j >= limit || !flutters && pathological(c, s) && remains(c, s, limit)
 	})
 	if len(up) > 0 {
 		a.find(finding.Finding{Code: finding.STElevation, Leads: up, Evidence: map[string]float64{"st_uv": a.extremeST(up, 1)}})
 	}
 	down := neighbours(func(c tracing.Code) bool {
 		s, ok := a.shape[c]
-		return ok && s.hasST && !secondary && s.j <= -depressionUV && s.j80 <= -depressionUV
+		return ok && s.hasST && !secondary && max(s.j, s.j80) <= -depressionUV-waves(c)
 	})
 	if len(down) > 0 {
 		a.find(finding.Finding{Code: finding.STDepression, Leads: down, Evidence: map[string]float64{"st_uv": a.extremeST(down, -1)}})
 	}
+}
+
+// remains reports half of an elevation 60 ms after J. The segment may rise from a lower J in chest leads, where it is steep; not in limb leads,
+// whose complexes and thresholds are small.
+func remains(c tracing.Code, s shape, limit float64) bool {
+	least := limit / 2
+	if slices.Contains(tracing.Twelve[6:], c) {
+		least = limit / 4
+	}
+	return s.j >= least && s.j60 >= limit/2
+}
+
+// flutterUV is the size of flutter waves in a lead, from lowest to highest before the QRS complex.
+func (a *analysis) flutterUV(c tracing.Code) float64 {
+	x, q := a.m.lead(c), a.waves.QRS
+	if x == nil || !q.OK {
+		return 0
+	}
+	before := x[max(0, q.On-int(flutterWaveMS*a.m.rate/1000)) : q.On+1]
+	return slices.Max(before) - slices.Min(before)
 }
 
 // explained reports an elevation that follows from abnormal conduction: against the QRS complex and up to a quarter of its S wave, or with
@@ -135,7 +160,7 @@ func (a *analysis) hasFinding(c finding.Code) bool {
 // qWaves finds the Q waves of an old infarction: in V2 and V3 any of 20 ms or a QS; elsewhere at least 30 ms and 100 uV, or a QS, in two
 // contiguous leads of I, aVL, V6; V4 to V6; II, III, aVF.
 func (a *analysis) qWaves() {
-	if a.hasFinding(finding.LeftBundle) || a.paced {
+	if a.hasFinding(finding.LeftBundle) || a.goesOn(finding.AtrialFlutter) || a.hasFinding(finding.WideQRS) && !a.supraventricular() {
 		return
 	}
 	var leads []tracing.Code

@@ -12,6 +12,8 @@ import (
 const (
 	smallestWaveUV = 20 // a deflection within the QRS complex that is a wave of its own
 	shortestWaveMS = 8
+	staysMS        = 40
+	levelShare     = 0.15 // of the level at J, by which a lobe that leads to it may be higher
 )
 
 // shape is one lead of the median beat in numbers; microvolts, ms.
@@ -32,6 +34,7 @@ type lobe struct {
 	peak float64
 	at   int
 	n    int
+	open bool // it goes on behind the complex
 }
 
 func (a *analysis) shapeOf(x []float64) shape {
@@ -43,7 +46,8 @@ func (a *analysis) shapeOf(x []float64) shape {
 	}
 	if w := a.waves.QRS; w.OK {
 		s.hasQRS = true
-		s.deflections(lobes(x, w, int(math.Ceil(shortestWaveMS/ms))), w.On, ms)
+		ls := lobes(x, w, int(math.Ceil(shortestWaveMS/ms)))
+		s.deflections(settled(x, w, ls, int(staysMS/ms)), w.On, ms)
 		for i := w.On; i <= w.Off; i++ {
 			s.net += x[i] * ms
 		}
@@ -82,7 +86,7 @@ func lobes(x []float64, w delineate.Wave, shortest int) []lobe {
 				l.peak, l.at = x[j], j
 			}
 		}
-		l.n = j - i
+		l.n, l.open = j-i, j > w.Off
 		if l.n >= shortest && math.Abs(l.peak) >= smallestWaveUV {
 			out = append(out, l)
 		}
@@ -91,7 +95,21 @@ func lobes(x []float64, w delineate.Wave, shortest int) []lobe {
 	return out
 }
 
-// deflections names the lobes: Q before the first positive one, R, S after it, R'. A complex that is only negative is a QS: it counts as Q and as S.
+// settled are the lobes without a last one that only leads to a shifted ST segment: it is largest at the end of the complex, and stays so.
+func settled(x []float64, w delineate.Wave, ls []lobe, after int) []lobe {
+	n := len(ls)
+	if n < 2 || !ls[n-1].open || w.Off+after >= len(x) {
+		return ls
+	}
+	peak, end, stays := ls[n-1].peak, x[w.Off], x[w.Off+after]
+	if math.Abs(peak-end) < max(smallestWaveUV, levelShare*math.Abs(end)) && stays/end > 1-2*levelShare {
+		return ls[:n-1]
+	}
+	return ls
+}
+
+// deflections names the lobes: Q before the first positive one, R, S after it, R'. A complex that is only negative is a QS: it has no R, and counts
+// as Q, by which infarctions are known, and as S, whose depth hypertrophy is known by.
 func (s *shape) deflections(ls []lobe, on int, ms float64) {
 	positive := false
 	for _, l := range ls {
@@ -128,10 +146,10 @@ func (a *analysis) amplitudes() {
 		a.add(tracing.RV5, math.Round(v5.tallest()), "uV", "")
 	}
 	if has1 && v1.hasQRS {
-		a.add(tracing.SV1, math.Round(-v1.s), "uV", "")
+		a.add(tracing.SV1, math.Round(math.Abs(v1.s)), "uV", "")
 	}
 	if has1 && has5 && v1.hasQRS && v5.hasQRS {
-		a.add(tracing.RV5PlusSV1, math.Round(v5.tallest())+math.Round(-v1.s), "uV", "")
+		a.add(tracing.RV5PlusSV1, math.Round(v5.tallest())+math.Round(math.Abs(v1.s)), "uV", "")
 	}
 	for _, l := range a.m.leads {
 		a.leadNumbers(l.code, a.shape[l.code])

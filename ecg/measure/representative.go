@@ -18,7 +18,11 @@ func (a *analysis) representative() {
 		rr = 0.8 * a.s.rate
 	}
 	if len(a.beats) == 0 {
-		a.unmeasurable("no beats found")
+		note := "no beats found"
+		if len(a.silent) > 0 {
+			note = "fibrillation or flutter of the ventricles: no separate beats"
+		}
+		a.unmeasurable(note)
 		return
 	}
 	a.m = a.s.medianOf(a.beats, a.main, rr)

@@ -10,7 +10,7 @@ import (
 )
 
 // Algorithm is the source of every number here. Version grows with every change of any number.
-var Algorithm = tracing.Source{Kind: tracing.ByAlgorithm, Name: "lianzhen-ecg", Version: "1.0"}
+var Algorithm = tracing.Source{Kind: tracing.ByAlgorithm, Name: "lianzhen-ecg", Version: "1.1"}
 
 // Result is decision support: a doctor decides.
 type Result struct {

@@ -46,7 +46,7 @@ func (a *analysis) limbReversal() string {
 	iii, ok3 := a.shape[tracing.LeadIII]
 	vr, ok4 := a.shape[tracing.LeadAVR]
 	vl, ok5 := a.shape[tracing.LeadAVL]
-	if !ok1 || !ok2 || !ok3 || !ok4 || !ok5 || !i.hasQRS || a.paced {
+	if !ok1 || !ok2 || !ok3 || !ok4 || !ok5 || !i.hasQRS || a.origin != conducted {
 		return ""
 	}
 	height := func(s shape) float64 { return s.tallest() - min(s.q, s.s) }
@@ -87,7 +87,7 @@ func (a *analysis) chestReversal() (x, y tracing.Code, ok bool) {
 	chest := tracing.Twelve[6:]
 	var rows [][]float64
 	q := a.waves.QRS
-	if !q.OK || a.paced {
+	if !q.OK || a.origin != conducted {
 		return "", "", false
 	}
 	for _, c := range chest {

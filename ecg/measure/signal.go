@@ -14,6 +14,7 @@ const (
 	flatUV       = 20.0   // less than this from lowest to highest in ten seconds is no electrocardiogram
 	stillShare   = 0.80   // of samples that repeat the one before
 	railShare    = 0.15   // of samples at the highest or the lowest value
+	railUV       = 1500.0 // from zero: nearer, it is the level of a recording without noise
 	missingShare = 0.20   // of samples
 	noisyUV      = 60.0   // root mean square above 40 Hz
 	hopelessUV   = 300.0  // the same: nothing to be measured even where all leads are noisy
@@ -181,7 +182,7 @@ func silent(x []float64, samples []int32) bool {
 	for i := 1; i < len(x); i++ {
 		if samples[i] == samples[i-1] {
 			still++
-			if x[i] == lo || x[i] == hi {
+			if (x[i] == lo || x[i] == hi) && math.Abs(x[i]) >= railUV {
 				rail++
 			}
 		}

@@ -17,6 +17,10 @@ type activity struct {
 	train   train   // of P waves with a period that is not that of the beats
 	flutter train   // faster
 	free    train   // of any slow period, that of the beats too
+	saw     train   // that goes on through the whole cycle
+	quietUV float64 // the size of what is between T waves and complexes
+	waveUV  float64 // the size of the wave before the complexes
+	widthMS float64 // rough, of the complexes
 	paced   bool
 }
 
@@ -35,12 +39,16 @@ func look(s beats.Signal, bs []beats.Beat) activity {
 			paced++
 		}
 	}
-	a := activity{paced: paced*3 > len(bs)}
+	a := activity{paced: paced*3 > len(bs), widthMS: usualWidth(bs)}
 	from, to := pBeforeS, pUntilS
 	if a.paced { // the spike stands before the complex, and the P wave before the spike
 		from, to = pBeforeS+0.08, pUntilS+0.08
+	} else if a.widthMS >= earlyMS { // the complex begins farther before its main deflection
+		from, to = pBeforeS+0.03, pUntilS+0.03
 	}
 	a.repeats = repeats(leads, hz, calm, from, to)
+	a.waveUV = waveBefore(leads, calm, int(from*hz), int(to*hz))
+	a.saw, a.quietUV = sawtooth(leads, hz, all), quiet(leads, hz, all)
 	rest := cancel(leads, hz, all, shapesOf(bs))
 	a.flutter = trainOf(rest, hz, 0.16, 0.35, 0)
 	for _, y := range rest {
@@ -56,6 +64,8 @@ func look(s beats.Signal, bs []beats.Beat) activity {
 
 // The stretch before a complex that a P wave is in, s before the main deflection.
 const pBeforeS, pUntilS = 0.26, 0.06
+
+const earlyMS = 80.0 // rough width from which a complex begins early
 
 // decimate averages to near atrialHz; missing samples hold the last value.
 func decimate(s beats.Signal) ([][]float64, float64) {

@@ -12,6 +12,7 @@ import (
 // What separates the rhythms. repeats: how alike the stretches before the QRS complexes are.
 const (
 	sinusRepeats   = 0.60 // at least
+	surelyRepeats  = 0.80
 	noPRepeats     = 0.20 // at most: nothing there that repeats
 	fewPRepeats    = 0.33
 	twoLengths     = 0.75 // part of the distances that two lengths explain: extrasystoles, not fibrillation
@@ -28,6 +29,12 @@ const (
 	flutterToS     = 0.30
 	flutterRepeats = 0.75
 	pFromS, pToS   = 0.40, 1.40
+	sawSure        = 0.35 // of the whole cycle repeats at the period of the waves
+	sawUneven      = 0.30
+	sawLeastUV     = 180.0 // waves of that size where a P wave and a level line would be
+	sawLeastN      = 2.6   // waves to a complex: of two, one may be the T wave
+	pLeastUV       = 20.0  // a P wave that can be told from the rest of a complex taken away
+	blockLeastUV   = 45.0  // P waves of a complete block, between T waves and complexes
 )
 
 // named gives the one finding that names the rhythm, and blocks beside it.
@@ -60,12 +67,19 @@ func named(s beats.Signal, bs []beats.Beat, steadyP bool) []finding.Finding {
 	}
 	uneven := iv.jitter > irregular || iv.spread > irregularRMS
 	switch {
-	case len(iv.ratios) < 3 || math.IsNaN(a.repeats):
+	case math.IsNaN(a.repeats):
 		if uneven {
 			add(finding.Irregular, "")
 		}
-	case flutters(a, uneven):
-		evidence["atrial_rate"] = 60 / a.flutter.period
+	case len(iv.ratios) < 3: // extrasystoles leave too few distances to judge, but the P waves of the others may be seen
+		if a.repeats >= surelyRepeats && a.waveUV >= pLeastUV {
+			add(finding.SinusRhythm, "")
+		}
+		if uneven {
+			add(finding.Irregular, "")
+		}
+	case flutters(a, iv, uneven):
+		evidence["atrial_rate"] = 60 / a.flutterPeriod()
 		add(finding.AtrialFlutter, "regular atrial waves between the complexes")
 	case uneven && a.repeats < driftRepeats && a.free.score >= trainSure && a.free.period < 0.97*iv.mean:
 		evidence["atrial_rate"] = 60 / a.free.period
@@ -78,9 +92,9 @@ func named(s beats.Signal, bs []beats.Beat, steadyP bool) []finding.Finding {
 	case iv.jitter < regular && a.repeats < sinusRepeats && independent(a, iv):
 		evidence["atrial_rate"] = 60 / a.train.period
 		add(finding.AVBlock3, "a train of P waves without relation to the complexes")
-	case iv.jitter < regular && a.repeats < noPRepeats+0.05 && a.paced:
+	case iv.jitter < regular && a.repeats < noPRepeats+0.05 && a.paced && a.quietUV >= blockLeastUV:
 		add(finding.AtrialFibrillation, "paced, without P waves of one shape")
-	case a.repeats >= sinusRepeats:
+	case a.repeats >= sinusRepeats && a.waveUV >= pLeastUV:
 		add(finding.SinusRhythm, "")
 		out = append(out, blocked(s, bs, iv)...)
 		if uneven {
@@ -93,12 +107,26 @@ func named(s beats.Signal, bs []beats.Beat, steadyP bool) []finding.Finding {
 }
 
 // flutters reports whether regular fast waves go on between the complexes. Those of fibrillation do not keep their time to the complexes.
-func flutters(a activity, uneven bool) bool {
+func flutters(a activity, iv intervals, uneven bool) bool {
+	keep := a.repeats >= flutterFollows
+	if a.widthMS < wideMS && a.quietUV >= sawLeastUV && keep && iv.median >= sawLeastN*a.saw.period && a.saw.period > 0 {
+		if a.saw.score >= sawSure || uneven && a.saw.score >= sawUneven {
+			return true
+		}
+	}
 	f := a.flutter
 	if f.period < flutterFromS || f.period > flutterToS {
 		return false
 	}
-	return f.score >= flutterSure || uneven && f.score >= flutterLeast && a.repeats >= flutterFollows && a.repeats < flutterRepeats
+	return f.score >= flutterSure || uneven && f.score >= flutterLeast && keep && a.repeats < flutterRepeats
+}
+
+// flutterPeriod is that of the waves, s.
+func (a *activity) flutterPeriod() float64 {
+	if a.flutter.period > 0 {
+		return a.flutter.period
+	}
+	return a.saw.period
 }
 
 // blocked is the block of the second degree: P waves that no complex follows, at the distance of the others.
@@ -121,23 +149,26 @@ func blocked(s beats.Signal, bs []beats.Beat, iv intervals) []finding.Finding {
 
 // independent reports whether the atria have a rate of their own, faster than that of the ventricles.
 func independent(a activity, iv intervals) bool {
-	return a.train.score >= trainLeast && a.train.period < 0.90*iv.median && iv.spread < irregularRMS
+	return a.quietUV >= blockLeastUV && a.train.score >= trainLeast && a.train.period < 0.90*iv.median && iv.spread < irregularRMS
 }
 
 const (
 	wideMS   = 95.0  // rough width of a dominant beat that is wide
 	wideSlow = 120.0 // /min
+	wideOnly = 0.80  // of the beats
 )
 
 // wideTachycardia is a fast regular rhythm of wide beats only, which is ventricular until something else is known: there are no other beats to
 // compare with. Below 150/min P waves before the complexes speak against it.
 func wideTachycardia(bs []beats.Beat, iv intervals, a activity, hz float64) (finding.Finding, bool) {
-	widths := make([]float64, len(bs))
-	for i, b := range bs {
-		widths[i] = b.WidthMS
+	wide := 0
+	for _, b := range bs {
+		if b.WidthMS >= wideMS {
+			wide++
+		}
 	}
 	rate := 60 / iv.median
-	if a.paced || median(widths) < wideMS || rate < wideSlow || iv.jitter > svtJitter || rate < fastSVT && a.repeats >= sinusRepeats {
+	if a.paced || float64(wide) < wideOnly*float64(len(bs)) || rate < wideSlow || iv.jitter > svtJitter || rate < fastSVT && a.repeats >= sinusRepeats {
 		return finding.Finding{}, false
 	}
 	f := run(bs, hz)

@@ -32,23 +32,22 @@ func Find(in Input) []finding.Finding {
 	if !(in.Signal.RateHz > 0) || in.Signal.Len() == 0 {
 		return nil
 	}
-	fs := Undulations(in.Signal)
-	bs := outside(in.Beats, fs, in.Signal.RateHz)
+	fs := organised(Undulations(in.Signal), in.Beats, in.Signal.RateHz)
+	if fibrillates(fs, in.Signal) {
+		return fs
+	}
+	bs := longest(outside(in.Beats, fs, in.Signal.RateHz))
+	for _, part := range outside(in.Beats, fs, in.Signal.RateHz) {
+		fs = append(fs, Runs(part, in.Signal.RateHz)...)
+		fs = append(fs, Pauses(in.Signal, part)...)
+	}
 	if len(bs) > 1 {
 		iv := measureIntervals(bs, in.Signal.RateHz)
 		fs = append(fs, ofBeats(bs, iv, in.Signal.RateHz)...)
-		fs = append(fs, Runs(bs, in.Signal.RateHz)...)
-		for _, p := range Pauses(in.Signal, bs) {
-			if !slices.ContainsFunc(fs, func(f finding.Finding) bool {
-				return f.Code == finding.VentricularFlutter && f.From < p.To && f.To > p.From
-			}) {
-				fs = append(fs, p)
-			}
-		}
 		s, first := begin(in.Signal, bs)
 		fs = append(fs, named(s, first, steadyP(in))...)
-		fs = withoutSVTOf(fs)
 	}
+	fs = withinOthers(fs)
 	slices.SortStableFunc(fs, func(a, b finding.Finding) int {
 		return cmp.Or(cmp.Compare(a.Code, b.Code), cmp.Compare(a.From, b.From))
 	})
@@ -91,19 +90,46 @@ func begin(s beats.Signal, bs []beats.Beat) (beats.Signal, []beats.Beat) {
 	return out, bs
 }
 
-// outside are the beats that are not within a stretch without separate beats.
-func outside(bs []beats.Beat, fs []finding.Finding, hz float64) []beats.Beat {
-	if len(fs) == 0 {
-		return bs
-	}
-	var out []beats.Beat
-	for _, b := range bs {
-		t := when(b.At, hz)
-		if !slices.ContainsFunc(fs, func(f finding.Finding) bool { return t >= f.From && t <= f.To }) {
-			out = append(out, b)
+// fibrillates reports ventricles that fibrillate for more than half of the time: the little beside it says nothing of a rhythm.
+func fibrillates(fs []finding.Finding, s beats.Signal) bool {
+	var length time.Duration
+	for _, f := range fs {
+		if f.Code == finding.VentricularFlutter {
+			length += f.To - f.From
 		}
 	}
+	return 2*length > when(s.Len(), s.RateHz)
+}
+
+// outside are the beats that are not within fibrillation of the ventricles, from one such stretch to the next.
+func outside(bs []beats.Beat, fs []finding.Finding, hz float64) [][]beats.Beat {
+	var out [][]beats.Beat
+	apart := true
+	for _, b := range bs {
+		t := when(b.At, hz)
+		if slices.ContainsFunc(fs, func(f finding.Finding) bool {
+			return f.Code == finding.VentricularFlutter && t >= f.From && t <= f.To
+		}) {
+			apart = true
+			continue
+		}
+		if apart {
+			out, apart = append(out, nil), false
+		}
+		out[len(out)-1] = append(out[len(out)-1], b)
+	}
 	return out
+}
+
+// longest is the part with the most beats.
+func longest(parts [][]beats.Beat) []beats.Beat {
+	var most []beats.Beat
+	for _, p := range parts {
+		if len(p) > len(most) {
+			most = p
+		}
+	}
+	return most
 }
 
 func when(sample int, hz float64) time.Duration {
@@ -154,11 +180,18 @@ func ofBeats(bs []beats.Beat, iv intervals, hz float64) []finding.Finding {
 // rr is near 0.4 times its root, and the main deflection of a ventricular beat is some 40 ms further from its onset.
 func onTWave(rr float64) float64 { return 0.36 * math.Sqrt(rr) }
 
-// withoutSVTOf drops supraventricular tachycardias within a ventricular one.
-func withoutSVTOf(fs []finding.Finding) []finding.Finding {
-	return slices.DeleteFunc(fs, func(s finding.Finding) bool {
-		return s.Code == finding.SupraventricularT && slices.ContainsFunc(fs, func(v finding.Finding) bool {
-			return v.Code == finding.VentricularT && v.From <= s.From && v.To >= s.To
-		})
-	})
+// withinOthers drops supraventricular tachycardias within a ventricular one, and ventricular ones within longer ones.
+func withinOthers(fs []finding.Finding) []finding.Finding {
+	var out []finding.Finding
+	for i, s := range fs {
+		covered := false
+		for k, v := range fs {
+			fast := s.Code == finding.SupraventricularT || s.Code == finding.VentricularT && (v.To-v.From > s.To-s.From || k < i)
+			covered = covered || k != i && fast && v.Code == finding.VentricularT && v.From <= s.From && v.To >= s.To
+		}
+		if !covered {
+			out = append(out, s)
+		}
+	}
+	return out
 }

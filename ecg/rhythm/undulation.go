@@ -52,6 +52,52 @@ func Undulations(s beats.Signal) []finding.Finding {
 	return out
 }
 
+// What an undulation with beats looks like.
+const (
+	organisedBeats  = 5    // at least
+	organisedAlike  = 0.80 // of them of the usual shape
+	organisedJitter = 0.05 // of the distances, relative, median
+	organisedRate   = 240.0
+)
+
+// organised makes a tachycardia of a stretch whose waves come at regular distances, have one shape and are not faster than a monomorphic
+// tachycardia: wide complexes without a level line between them cancel themselves as fibrillation does.
+func organised(fs []finding.Finding, bs []beats.Beat, hz float64) []finding.Finding {
+	for i, f := range fs {
+		var in []beats.Beat
+		alike := 0
+		for _, b := range bs {
+			if t := when(b.At, hz); t >= f.From && t <= f.To {
+				in = append(in, b)
+				if b.Dominant || b.Template == in[0].Template {
+					alike++
+				}
+			}
+		}
+		if len(in) < organisedBeats || float64(alike) < organisedAlike*float64(len(in)) {
+			continue
+		}
+		g := run(in, hz)
+		if iv := measureIntervals(unjudged(in), hz); iv.jitter > organisedJitter || len(iv.ratios) < organisedBeats-2 || 60/iv.median > organisedRate {
+			continue
+		}
+		if rate := g.Evidence["rate"]; rate >= fastVT && rate <= organisedRate {
+			g.Code, g.Note = finding.VentricularT, "wide complexes that run into each other"
+			fs[i] = g
+		}
+	}
+	return fs
+}
+
+// unjudged are beats without what is known of their origin: all their distances count.
+func unjudged(bs []beats.Beat) []beats.Beat {
+	out := slices.Clone(bs)
+	for i := range out {
+		out[i].Ventricular = false
+	}
+	return out
+}
+
 // undulation is the rate and the leak of a window: the median over the leads that have a signal.
 func undulation(leads [][]float64, hz float64, at, w int) (rate, leak float64) {
 	var leaks, rates []float64

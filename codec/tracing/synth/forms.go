@@ -21,8 +21,8 @@ var narrow = form{
 
 var leftBundle = form{
 	qrs: part{
-		bump(0, .050, .105, vec{.75, .45, .85}),
-		bump(.045, .100, .155, vec{.95, .25, .60}),
+		bump(0, .050, .105, vec{1.05, .55, .95}),
+		bump(.045, .100, .155, vec{1.25, .35, .65}),
 	},
 	st: part{{.120, .155, .220, .420, vec{-.08, -.02, -.16}}},
 	t:  part{bump(.200, .350, .450, vec{-.34, -.08, -.42})},
@@ -34,7 +34,7 @@ var rightBundle = form{
 		bump(0, .018, .036, vec{-.12, .04, -.22}),
 		bump(.014, .042, .072, vec{1.1, .9, .2}),
 		bump(.040, .060, .085, vec{.05, -.1, .45}),
-		bump(.060, .104, .146, vec{-.62, -.05, -.70}), // right ventricle, late
+		bump(.060, .104, .146, vec{-.34, .16, -.80}), // right ventricle, late
 	},
 	t: part{bump(.190, .335, .430, vec{.36, .20, .22})},
 	j: .146, qt: .430, wide: true,
@@ -76,8 +76,8 @@ var apexPaced = form{
 // escape is a ventricular escape beat of a complete block.
 var escape = form{
 	qrs: part{
-		bump(0, .045, .095, vec{-.55, .45, -.65}),
-		bump(.040, .080, .132, vec{-.75, .60, -.35}),
+		bump(0, .045, .095, vec{-.80, .65, -.80}),
+		bump(.040, .080, .132, vec{-1.05, .85, -.45}),
 	},
 	t: part{bump(.200, .360, .470, vec{.42, -.12, .34})},
 	j: .132, qt: .470, wide: true, own: true,
@@ -86,8 +86,8 @@ var escape = form{
 var anteriorInjury = form{
 	qrs: part{
 		bump(0, .018, .036, vec{-.02, .04, .10}), // the septum's first vector is gone: QS in V1 and V2
-		bump(.014, .042, .070, vec{.95, .85, .40}),
-		bump(.040, .062, .090, vec{.08, -.12, .45}),
+		bump(.014, .042, .070, vec{1.05, .95, .60}),
+		bump(.040, .062, .090, vec{.08, -.12, .80}),
 	},
 	st: part{{.066, .094, .230, .385, vec{.16, -.09, -.24}}},
 	t:  part{bump(.140, .290, .390, vec{.42, .02, -.48})},
@@ -98,7 +98,7 @@ var inferiorInjury = form{
 	qrs: part{
 		bump(0, .020, .042, vec{.02, -.34, -.15}), // Q in II, III, aVF
 		bump(.016, .044, .072, vec{1.0, .85, .25}),
-		bump(.040, .064, .092, vec{.08, .02, .6}),
+		bump(.040, .064, .092, vec{.08, .02, .75}),
 	},
 	st: part{{.068, .096, .240, .395, vec{-.08, .22, .09}}},
 	t:  part{bump(.150, .300, .400, vec{-.02, .36, .02})},
