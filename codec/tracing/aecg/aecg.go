@@ -17,11 +17,8 @@ func Sniff(head []byte) bool { return xmlin.RootName(head) == "AnnotatedECG" }
 // Read reads a file. A FormatError where it is no annotated ECG, is hostile, or has no samples.
 func Read(b []byte) (*tracing.Tracing, error) {
 	d := &document{x: xmlin.New(tracing.AECG, b), t: &tracing.Tracing{Format: tracing.AECG}, said: map[said]bool{}}
-	if d.x.Root() != "AnnotatedECG" {
-		if err := d.x.Finish(d.t); err != nil {
-			return nil, err
-		}
-		return nil, tracing.Errorf(tracing.AECG, -1, "no AnnotatedECG element")
+	if err := d.x.Expect(d.t, "AnnotatedECG", nil); err != nil {
+		return nil, err
 	}
 	d.x.Children(d.root)
 	d.settle()

@@ -25,11 +25,8 @@ func Read(b []byte) (*tracing.Tracing, error) {
 		x: xmlin.New(tracing.Mindray, b), fields: map[string]string{},
 		t: &tracing.Tracing{Format: tracing.Mindray, Device: tracing.Device{Manufacturer: "Mindray"}},
 	}
-	if !isRoot(d.x.Root()) {
-		if err := d.x.Finish(d.t); err != nil {
-			return nil, err
-		}
-		return nil, tracing.Errorf(tracing.Mindray, -1, "no BeneHeartR12 element")
+	if err := d.x.Expect(d.t, "BeneHeartR12", isRoot); err != nil {
+		return nil, err
 	}
 	d.x.Children(d.element)
 	d.take()

@@ -11,27 +11,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/lianzhen/lianzhen/codec/tracing"
+	"github.com/lianzhen/lianzhen/codec/tracing/tracingtest"
 )
-
-// samples is the folder of real files, which is no part of the product.
-func sampleFolder(t *testing.T) string {
-	t.Helper()
-	dir, err := os.Getwd()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for {
-		at := filepath.Join(dir, "shared", "data", "ecg")
-		if info, err := os.Stat(at); err == nil && info.IsDir() {
-			return at
-		}
-		up := filepath.Dir(dir)
-		if up == dir {
-			t.Skip("no folder shared/data/ecg beside the module: real files are not read")
-		}
-		dir = up
-	}
-}
 
 // reference is what independent readers make of a file.
 type reference struct {
@@ -46,7 +27,7 @@ type reference struct {
 }
 
 func TestRealFiles(t *testing.T) {
-	dir := sampleFolder(t)
+	dir := tracingtest.Data(t)
 	b, err := os.ReadFile(filepath.Join(dir, "reference.json"))
 	if err != nil {
 		t.Fatal(err)
@@ -103,7 +84,7 @@ func TestRealFiles(t *testing.T) {
 }
 
 func TestMeasurementsOfRealFiles(t *testing.T) {
-	dir := sampleFolder(t)
+	dir := tracingtest.Data(t)
 	type row struct{ pr, qrs, qt, qtc, p, r, t float64 }
 	for _, c := range []struct {
 		name string

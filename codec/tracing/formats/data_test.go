@@ -9,33 +9,14 @@ import (
 	"testing"
 
 	"github.com/lianzhen/lianzhen/codec/tracing"
+	"github.com/lianzhen/lianzhen/codec/tracing/tracingtest"
 	"github.com/lianzhen/lianzhen/codec/tracing/wfdb"
 )
-
-// samples is the folder of real files, which is no part of the product.
-func samples(t *testing.T) string {
-	t.Helper()
-	dir, err := os.Getwd()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for {
-		at := filepath.Join(dir, "shared", "data", "ecg")
-		if info, err := os.Stat(at); err == nil && info.IsDir() {
-			return at
-		}
-		up := filepath.Dir(dir)
-		if up == dir {
-			t.Skip("no folder shared/data/ecg beside the module: real files are not read")
-		}
-		dir = up
-	}
-}
 
 // sample reads a real file, or a record of WFDB by its header.
 func sample(t *testing.T, name string) *tracing.Tracing {
 	t.Helper()
-	dir := samples(t)
+	dir := tracingtest.Data(t)
 	if filepath.Ext(name) == ".hea" {
 		folder, record := filepath.Split(name)
 		tr, err := wfdb.ReadFS(os.DirFS(filepath.Join(dir, folder)), record[:len(record)-4])
@@ -61,7 +42,7 @@ func needed(t *testing.T, name string, tr *tracing.Tracing, err error) *tracing.
 }
 
 func TestEveryFileIsOfOneFormat(t *testing.T) {
-	dir := samples(t)
+	dir := tracingtest.Data(t)
 	known := 0
 	for _, folder := range []string{"aecg", "contec", "derived", "dicom", "edf", "muse", "philips", "scp", "mfer", "ishne"} {
 		err := filepath.WalkDir(filepath.Join(dir, folder), func(path string, d fs.DirEntry, err error) error {
@@ -121,7 +102,7 @@ func TestSameRecordings(t *testing.T) {
 // TestRealFilesConvert writes each real file in each format and reads it again. DICOM and aECG hold all of them; EDF and SCP-ECG must hold
 // one exactly, or refuse it.
 func TestRealFilesConvert(t *testing.T) {
-	dir := samples(t)
+	dir := tracingtest.Data(t)
 	var names []string
 	for _, pattern := range []string{
 		"*/*.dcm", "*/*.scp", "aecg/*.xml", "muse/*.xml", "philips/*.xml", "contec/*.ECG", "edf/*", "wfdb/100.hea", "wfdb/s0010_re.hea",

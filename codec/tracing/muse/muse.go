@@ -19,11 +19,8 @@ func Read(b []byte) (*tracing.Tracing, error) {
 	d := &document{
 		x: xmlin.New(tracing.MUSE, b), t: &tracing.Tracing{Format: tracing.MUSE}, test: map[string]string{}, patient: map[string]string{},
 	}
-	if d.x.Root() != "RestingECG" {
-		if err := d.x.Finish(d.t); err != nil {
-			return nil, err
-		}
-		return nil, tracing.Errorf(tracing.MUSE, -1, "no RestingECG element")
+	if err := d.x.Expect(d.t, "RestingECG", nil); err != nil {
+		return nil, err
 	}
 	d.x.Children(d.root)
 	d.demographics()

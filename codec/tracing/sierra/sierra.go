@@ -15,11 +15,8 @@ func Sniff(head []byte) bool { return xmlin.RootName(head) == "restingecgdata" }
 // Read reads a file. A FormatError where it is no such XML, is hostile, or has no samples.
 func Read(b []byte) (*tracing.Tracing, error) {
 	d := &document{x: xmlin.New(tracing.Sierra, b), t: &tracing.Tracing{Format: tracing.Sierra, Device: tracing.Device{Manufacturer: "Philips"}}}
-	if d.x.Root() != "restingecgdata" {
-		if err := d.x.Finish(d.t); err != nil {
-			return nil, err
-		}
-		return nil, tracing.Errorf(tracing.Sierra, -1, "no restingecgdata element")
+	if err := d.x.Expect(d.t, "restingecgdata", nil); err != nil {
+		return nil, err
 	}
 	d.confirmed = strings.EqualFold(d.x.Attr("status"), "Confirmed")
 	d.x.Children(d.root)

@@ -178,6 +178,17 @@ func (r *Reader) RawAttr(name string) []byte {
 	return nil
 }
 
+// Expect goes to the root element, which must have this name, or one that is takes. Otherwise the FormatError of Finish, or that there is no such element.
+func (r *Reader) Expect(t *tracing.Tracing, name string, is func(name string) bool) error {
+	if root := r.Root(); root == name || is != nil && is(root) {
+		return nil
+	}
+	if err := r.Finish(t); err != nil {
+		return err
+	}
+	return tracing.Errorf(t.Format, -1, "no %s element", name)
+}
+
 // Truncated reports whether the file has ended before its root element.
 func (r *Reader) Truncated() bool { return r.cut }
 

@@ -25,11 +25,8 @@ func Read(b []byte) (*tracing.Tracing, error) {
 		x: xmlin.New(tracing.Zoncare, b), fields: map[string]string{},
 		t: &tracing.Tracing{Format: tracing.Zoncare, Device: tracing.Device{Manufacturer: "Zoncare"}},
 	}
-	if !strings.EqualFold(d.x.Root(), "zqecg") {
-		if err := d.x.Finish(d.t); err != nil {
-			return nil, err
-		}
-		return nil, tracing.Errorf(tracing.Zoncare, -1, "no zqecg element")
+	if err := d.x.Expect(d.t, "zqecg", func(name string) bool { return strings.EqualFold(name, "zqecg") }); err != nil {
+		return nil, err
 	}
 	d.x.Children(d.element)
 	d.take()
