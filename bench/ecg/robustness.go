@@ -44,11 +44,8 @@ var cutFolders = []string{"aecg", "beneheart", "contec", "derived", "dicom", "ed
 // show.
 const leastCut = 4 << 10
 
-func robustness(w io.Writer, data string) error {
-	fmt.Fprintln(w, "robustness: every file cut off after 0 to 99 % of its length")
-	fmt.Fprintf(w, "  %-22s %5s %7s %7s %6s %8s %7s %7s %7s %7s\n",
-		"format", "files", "pieces", "warned", "%", "refused", "silent", "panics", "kept x", "used x")
-	by := map[string]cutScore{}
+// eachFile calls do with every sample file of a known format.
+func eachFile(data string, do func(path string, f tracing.Format, b []byte)) error {
 	for _, folder := range cutFolders {
 		err := filepath.WalkDir(filepath.Join(data, folder), func(path string, d fs.DirEntry, err error) error {
 			if err != nil || d.IsDir() {
@@ -58,16 +55,33 @@ func robustness(w io.Writer, data string) error {
 			if err != nil {
 				return err
 			}
-			if f, ok := formats.Sniff(b); ok && len(b) >= leastCut {
-				s := by[string(f)]
-				s.add(cutFile(w, strings.TrimPrefix(path, data), b))
-				by[string(f)] = s
+			if f, ok := formats.Sniff(b); ok {
+				do(path, f, b)
 			}
 			return nil
 		})
 		if err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+func robustness(w io.Writer, data string) error {
+	fmt.Fprintln(w, "robustness: every file cut off after 0 to 99 % of its length")
+	fmt.Fprintf(w, "  %-22s %5s %7s %7s %6s %8s %7s %7s %7s %7s\n",
+		"format", "files", "pieces", "warned", "%", "refused", "silent", "panics", "kept x", "used x")
+	by := map[string]cutScore{}
+	err := eachFile(data, func(path string, f tracing.Format, b []byte) {
+		if len(b) < leastCut {
+			return
+		}
+		s := by[string(f)]
+		s.add(cutFile(w, strings.TrimPrefix(path, data), b))
+		by[string(f)] = s
+	})
+	if err != nil {
+		return err
 	}
 	var total cutScore
 	for _, name := range sorted(by) {

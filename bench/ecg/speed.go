@@ -9,9 +9,6 @@ import (
 	"encoding/binary"
 	"fmt"
 	"io"
-	"io/fs"
-	"os"
-	"path/filepath"
 	"runtime"
 	"slices"
 	"sync"
@@ -62,25 +59,16 @@ func repeated(f func() error) ([]time.Duration, error) {
 // parsing times the largest sample file of each format that one page of paper holds.
 func parsing(w io.Writer, data string) error {
 	files := map[string][]byte{}
-	for _, folder := range cutFolders {
-		err := filepath.WalkDir(filepath.Join(data, folder), func(path string, d fs.DirEntry, err error) error {
-			if err != nil || d.IsDir() {
-				return nil // a folder that is not there has no files
-			}
-			b, err := os.ReadFile(path)
-			if err != nil {
-				return err
-			}
-			if f, ok := formats.Sniff(b); ok && len(b) > len(files[string(f)]) {
-				if t, err := formats.Read(b); err == nil && t.Rhythm() != nil {
-					files[string(f)] = b
-				}
-			}
-			return nil
-		})
-		if err != nil {
-			return err
+	err := eachFile(data, func(_ string, f tracing.Format, b []byte) {
+		if len(b) <= len(files[string(f)]) {
+			return
 		}
+		if t, err := formats.Read(b); err == nil && t.Rhythm() != nil {
+			files[string(f)] = b
+		}
+	})
+	if err != nil {
+		return err
 	}
 	fmt.Fprintln(w, "speed: reading the largest sample file of each format, one core")
 	fmt.Fprintf(w, "  %-22s %9s %6s %8s %8s %8s %8s\n", "format", "bytes", "leads", "samples", "p50 ms", "p99 ms", "MB/s")

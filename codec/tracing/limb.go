@@ -4,6 +4,19 @@ package tracing
 
 import "math"
 
+// Complete completes and orders every group.
+func (t *Tracing) Complete() {
+	for i := range t.Groups {
+		t.Groups[i].Complete()
+	}
+}
+
+// Complete derives the limb leads and puts all leads into their order.
+func (g *Group) Complete() {
+	g.DeriveLimb()
+	g.Sort()
+}
+
 // DeriveLimb adds III, aVR, aVL and aVF to a group that has I and II of the same size of sample and the same time, where they are not
 // there. The augmented leads have half the size of sample, so that nothing is rounded. A sample is missing where I or II is. Leads
 // without loaded samples derive without samples.

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/lianzhen/lianzhen/ecg/beats"
+	"github.com/lianzhen/lianzhen/ecg/rhythm"
 )
 
 // Variability of the heart rate, ms, by the Task Force of 1996: over intervals of normal beats only.
@@ -120,7 +121,7 @@ func fibrillations(bs []beats.Beat, hz float64) []span {
 			continue
 		}
 		slices.Sort(change)
-		if change[len(change)/2] < afJitter || twoLengths(d) > afTwo {
+		if change[len(change)/2] < afJitter || rhythm.TwoLengths(d) > afTwo {
 			continue
 		}
 		from, to := w[0].At, w[afBeats].At
@@ -141,21 +142,4 @@ func rateWithin(bs []beats.Beat, s span, hz float64) float64 {
 	lo, _ := slices.BinarySearchFunc(bs, s.from, func(b beats.Beat, at int) int { return b.At - at })
 	hi, _ := slices.BinarySearchFunc(bs, s.to, func(b beats.Beat, at int) int { return b.At - at })
 	return 60 * float64(hi-lo) * hz / float64(max(s.to-s.from, 1))
-}
-
-// twoLengths is the part of the intervals within 6 % of one of the two lengths that explain most.
-func twoLengths(d []float64) float64 {
-	best := 0
-	for a := range d {
-		for b := a; b < len(d); b++ {
-			n := 0
-			for _, x := range d {
-				if math.Abs(x-d[a]) < 0.06*d[a] || math.Abs(x-d[b]) < 0.06*d[b] {
-					n++
-				}
-			}
-			best = max(best, n)
-		}
-	}
-	return float64(best) / float64(len(d))
 }

@@ -15,7 +15,7 @@ const (
 	surelyRepeats  = 0.80
 	noPRepeats     = 0.20 // at most: nothing there that repeats
 	fewPRepeats    = 0.33
-	twoLengths     = 0.75 // part of the distances that two lengths explain: extrasystoles, not fibrillation
+	byTwoLengths   = 0.75 // part of the distances that two lengths explain: extrasystoles, not fibrillation
 	irregular      = 0.055
 	irregularRMS   = 0.12
 	regular        = 0.03
@@ -84,7 +84,7 @@ func named(s beats.Signal, bs []beats.Beat, steadyP bool) []finding.Finding {
 	case uneven && a.repeats < driftRepeats && a.free.score >= trainSure && a.free.period < 0.97*iv.mean:
 		evidence["atrial_rate"] = 60 / a.free.period
 		add(finding.AVBlock2, "a regular train of P waves, faster than the complexes and at changing distances from them")
-	case iv.jitter > irregular && (a.repeats < noPRepeats || a.repeats < fewPRepeats && max(explained(iv.quiet), explained(iv.all)) < twoLengths):
+	case iv.jitter > irregular && (a.repeats < noPRepeats || a.repeats < fewPRepeats && max(TwoLengths(iv.quiet), TwoLengths(iv.all)) < byTwoLengths):
 		add(finding.AtrialFibrillation, "irregular, without P waves of one shape")
 		if iv.all[iv.short] <= 0.25 && wideShare(bs) > 0.5 {
 			add(finding.PreexcitedAF, "wide complexes, shortest distance 250 ms or less")
@@ -186,14 +186,14 @@ func wideShare(bs []beats.Beat) float64 {
 	return float64(n) / float64(len(bs))
 }
 
-const explainMost = 100 // distances that are looked at
+const mostDistances = 100 // that TwoLengths looks at
 
-// explained is the part of the distances within 6 % of one of the two lengths that explain most.
-func explained(d []float64) float64 {
+// TwoLengths is the part of the distances (of any unit) within 6 % of one of the two lengths that explain most, of the first 100; 0 of none.
+func TwoLengths(d []float64) float64 {
 	if len(d) == 0 {
 		return 0
 	}
-	d = d[:min(len(d), explainMost)]
+	d = d[:min(len(d), mostDistances)]
 	best := 0
 	for a := range d {
 		for b := a; b < len(d); b++ {

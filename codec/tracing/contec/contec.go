@@ -89,8 +89,7 @@ func Read(b []byte) (*tracing.Tracing, error) {
 		g.Leads = append(g.Leads, lead(t, b, n, i, c))
 	}
 	g.Leads = append(g.Leads, leadI(&g.Leads[0], &g.Leads[1]))
-	g.DeriveLimb()
-	g.Sort()
+	g.Complete()
 	t.Groups = []tracing.Group{g}
 	return t, nil
 }

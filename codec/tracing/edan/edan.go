@@ -90,8 +90,7 @@ func Read(b []byte) (*tracing.Tracing, error) {
 		}
 		g.Leads = append(g.Leads, l)
 	}
-	g.DeriveLimb()
-	g.Sort()
+	g.Complete()
 	t.Groups = []tracing.Group{g}
 	return t, nil
 }

@@ -27,10 +27,7 @@ func Read(b []byte) (*tracing.Tracing, error) {
 	if err := f.others(t); err != nil {
 		return nil, err
 	}
-	for i := range t.Groups {
-		t.Groups[i].DeriveLimb()
-		t.Groups[i].Sort()
-	}
+	t.Complete()
 	return t, nil
 }
 

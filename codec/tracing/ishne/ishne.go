@@ -41,8 +41,7 @@ func Read(b []byte) (*tracing.Tracing, error) {
 		return nil, err
 	}
 	g := t.Rhythm()
-	g.DeriveLimb()
-	g.Sort()
+	g.Complete()
 	return t, nil
 }
 

@@ -36,8 +36,7 @@ func (f *file) finish() error {
 	}
 	for i := range f.t.Groups {
 		f.t.Single(&f.t.Groups[i])
-		f.t.Groups[i].DeriveLimb()
-		f.t.Groups[i].Sort()
+		f.t.Groups[i].Complete()
 	}
 	f.annotate()
 	return nil

@@ -146,8 +146,7 @@ func TestFramesGoOn(t *testing.T) {
 		w.frame(500, 500, 2, func(lead, i int) []byte { return w.wave(lead, 500*k+i) })
 	}
 	want := tracingtest.Rhythm(2000, tracing.LeadI, tracing.LeadII).Rhythm()
-	want.DeriveLimb()
-	want.Sort()
+	want.Complete()
 	tracingtest.Same(t, want, read(t, w).Rhythm())
 }
 

@@ -46,8 +46,7 @@ func (r *record) group(l layout, s stream, x [][]int32, rate tracing.Ratio, unit
 		g.Kind, g.Rate, g.Filters = tracing.Rhythm, rate, r.filters
 		g.Offset = rate.Duration(first - start)
 		r.t.Single(&g)
-		g.DeriveLimb()
-		g.Sort()
+		g.Complete()
 		r.t.Groups = append(r.t.Groups, g)
 		q.annotate(r.t, len(r.t.Groups)-1, &g, first)
 	}
@@ -171,8 +170,7 @@ func (r *record) median(l layout, ref beatData) bool {
 	g, _ := assemble(leads, ref.avm)
 	g.Kind, g.Rate, g.Filters = tracing.Median, rate(ref.interval), r.filters
 	r.t.Single(&g)
-	g.DeriveLimb()
-	g.Sort()
+	g.Complete()
 	r.t.Groups = append(r.t.Groups, g)
 	return true
 }

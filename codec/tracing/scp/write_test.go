@@ -65,8 +65,7 @@ func full(count int, rng *rand.Rand) *tracing.Tracing {
 		for i, c := range tracing.Eight {
 			g.Leads = append(g.Leads, tracing.Lead{Code: c, Label: c.Label(), NVPerLSB: tracing.Whole(4880), Samples: ecg(n, i, rng)})
 		}
-		g.DeriveLimb()
-		g.Sort()
+		g.Complete()
 		t.Groups = append(t.Groups, g)
 	}
 	return t

@@ -35,8 +35,7 @@ func Make(s Spec) *tracing.Tracing {
 	if s.Median {
 		p.addMedian(t)
 	}
-	t.Groups[0].DeriveLimb()
-	t.Groups[0].Sort()
+	t.Groups[0].Complete()
 	p.measurements(t, truth.Global)
 	p.statements(t)
 	return t
@@ -69,8 +68,7 @@ func (p *player) addMedian(t *tracing.Tracing) {
 		g.Leads[i].Samples = blocks[i]
 	}
 	_ = quiet.read(0, blocks)
-	g.DeriveLimb()
-	g.Sort()
+	g.Complete()
 	t.Groups = append(t.Groups, g)
 }
 

@@ -175,10 +175,7 @@ func (r *record) load() (*tracing.Tracing, error) {
 	if err := r.others(t); err != nil {
 		return nil, err
 	}
-	for i := range t.Groups {
-		t.Groups[i].DeriveLimb()
-		t.Groups[i].Sort()
-	}
+	t.Complete()
 	return t, nil
 }
 

@@ -156,8 +156,7 @@ func Settle(t *tracing.Tracing) {
 		if g.Even() {
 			t.Warn(tracing.Inconsistent, "leads of one group have different lengths: the shorter end earlier")
 		}
-		g.DeriveLimb()
-		g.Sort()
+		g.Complete()
 		order = append(order, i)
 	}
 	slices.SortStableFunc(order, func(a, b int) int { return rank(t.Groups[a].Kind) - rank(t.Groups[b].Kind) })
