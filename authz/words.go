@@ -45,6 +45,7 @@ var (
 var vocabulary = map[string][]string{
 	"imaging":     {"write", "read", "finish", "resolve", "forward", "correct", "teach"},
 	"ecg":         {"write", "read", "resolve", "correct", "rules"},
+	"lab":         {"write", "read", "order", "query", "specimen", "resolve", "correct", "rules", "control"},
 	"worklist":    {"read", "write", "perform"},
 	"case":        {"list", "claim", "draft", "submit", "review", "sign", "amend", "withdraw", "priority"},
 	"report":      {"read"},
@@ -62,7 +63,7 @@ var vocabulary = map[string][]string{
 // patientKinds are the kinds whose rows are about patients: the purpose is treatment where the caller names none, and
 // withdrawn consent hides them.
 var patientKinds = map[string]bool{
-	"imaging": true, "ecg": true, "case": true, "report": true, "critical": true, "result": true,
+	"imaging": true, "ecg": true, "lab": true, "case": true, "report": true, "critical": true, "result": true,
 	"recognition": true, "patient": true, "worklist": true,
 }
 
@@ -90,6 +91,10 @@ var keyScopes = map[string][]string{
 	"imaging:forward":   {"imaging.forward"},
 	"ecg:write":         {"ecg.write"},
 	"ecg:read":          {"ecg.read", "result.read", "report.read"},
+	"lab:write":         {"lab.write", "lab.query"},
+	"lab:read":          {"lab.read", "result.read", "report.read"},
+	"lab:order":         {"lab.order", "lab.specimen", "lab.query"},
+	"lab:control":       {"lab.control"},
 	"worklist:read":     {"worklist.read"},
 	"worklist:write":    {"worklist.write", "worklist.perform", "worklist.read"},
 	"reading:read":      {"case.list", "report.read", "result.read", "result.watch", "critical.read"},
