@@ -52,7 +52,7 @@ type Centre struct {
 	packer   *store.Packer[*arrival]
 	reads    *store.ReadNotes
 	arriving arrivals
-	commits  committer
+	commits  *store.Committer
 	opt      Options
 
 	metadata *metadataCache
@@ -66,7 +66,7 @@ func New(db *store.DB, blobs store.Blobs, spool *store.Spool, room *reading.Room
 	if _, local := blobs.(*store.Dir); local { // an S3 server takes too long to keep a transaction open
 		c.opt.Pack.Early = earlyCommit
 	}
-	c.commits.db = db
+	c.commits = store.NewCommitter(db)
 	c.packer = store.NewPacker(blobs, c.opt.Pack, c.commitPack)
 	return c
 }

@@ -46,7 +46,7 @@ func (c *Centre) commitOnce(ctx context.Context, items []packed) ([]error, error
 		}
 	}
 	refused := slices.Clone(errs)
-	err = c.commits.tx(ctx, string(items[0].Item.study), func(tx *store.Tx) error {
+	err = c.commits.Tx(ctx, string(items[0].Item.study), func(tx *store.Tx) error {
 		copy(errs, refused)
 		if err := c.indexAll(ctx, tx, place, mark, led, errs); err != nil {
 			return err

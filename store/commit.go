@@ -1,7 +1,7 @@
 // Committing together: transactions that are ready at the same time become one, so that what a commit costs on the disk is
 // paid once.
 
-package imaging
+package store
 
 import (
 	"context"
@@ -12,22 +12,24 @@ import (
 	"sync"
 
 	"github.com/lianzhen/lianzhen/record"
-	"github.com/lianzhen/lianzhen/store"
 )
 
-// committer runs one transaction at a time; whoever comes meanwhile waits for the next.
-type committer struct {
-	db *store.DB
+// Committer runs one transaction at a time; whoever comes meanwhile waits for the next.
+type Committer struct {
+	db *DB
 
 	mu      sync.Mutex
 	waiting []*commitment
 	running bool
 }
 
+// NewCommitter makes a committer of a database.
+func NewCommitter(db *DB) *Committer { return &Committer{db: db} }
+
 // commitment is one of the transactions that may be committed together. key orders them, so that locks are taken in one order.
 type commitment struct {
 	key  string
-	do   func(tx *store.Tx) error
+	do   func(tx *Tx) error
 	err  error
 	done chan struct{}
 }
@@ -35,8 +37,9 @@ type commitment struct {
 // commitmentsAtOnce bounds one transaction.
 const commitmentsAtOnce = 32
 
-// tx is DB.Tx, perhaps together with others: an error of do undoes what do did, and nothing of the others.
-func (m *committer) tx(ctx context.Context, key string, do func(tx *store.Tx) error) error {
+// Tx is DB.Tx, perhaps together with others: an error of do undoes what do did, and nothing of the others. Changes that are committed together are
+// done in the order of their keys, so that locks are taken in one order. do may be called twice.
+func (m *Committer) Tx(ctx context.Context, key string, do func(tx *Tx) error) error {
 	c := &commitment{key: key, do: do, done: make(chan struct{})}
 	m.mu.Lock()
 	m.waiting = append(m.waiting, c)
@@ -52,7 +55,7 @@ func (m *committer) tx(ctx context.Context, key string, do func(tx *store.Tx) er
 
 // run commits what waits until nothing does. When its own change is done another goes on, since its caller has an answer to
 // give.
-func (m *committer) run(ctx context.Context, own *commitment) {
+func (m *Committer) run(ctx context.Context, own *commitment) {
 	for {
 		m.mu.Lock()
 		some := m.waiting[:min(len(m.waiting), commitmentsAtOnce)]
@@ -76,7 +79,7 @@ func (m *committer) run(ctx context.Context, own *commitment) {
 }
 
 // together commits changes in one transaction. When that fails, each by itself.
-func (m *committer) together(ctx context.Context, all []*commitment) {
+func (m *Committer) together(ctx context.Context, all []*commitment) {
 	slices.SortStableFunc(all, func(a, b *commitment) int { return strings.Compare(a.key, b.key) })
 	err := m.try(ctx, all)
 	if err == nil || len(all) == 1 || record.KindOf(err) == record.Unavailable {
@@ -90,8 +93,8 @@ func (m *committer) together(ctx context.Context, all []*commitment) {
 	}
 }
 
-func (m *committer) try(ctx context.Context, all []*commitment) error {
-	return m.db.Tx(ctx, func(tx *store.Tx) error {
+func (m *Committer) try(ctx context.Context, all []*commitment) error {
+	return m.db.Tx(ctx, func(tx *Tx) error {
 		for _, c := range all {
 			if err := c.safely(tx); err != nil {
 				return err
@@ -102,7 +105,7 @@ func (m *committer) try(ctx context.Context, all []*commitment) error {
 }
 
 // safely turns a panic into an error: it must not stop those who wait behind it.
-func (c *commitment) safely(tx *store.Tx) (err error) {
+func (c *commitment) safely(tx *Tx) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())

@@ -1,4 +1,4 @@
-package imaging
+package store_test
 
 import (
 	"errors"
@@ -14,14 +14,14 @@ import (
 func TestCommittedTogetherFailAlone(t *testing.T) {
 	storetest.EachDB(t, func(t *testing.T, db *store.DB) {
 		storetest.County(t, db)
-		m := &committer{db: db}
+		m := store.NewCommitter(db)
 		const n = 200
 		refused := errors.New("refused")
 		var all sync.WaitGroup
 		for i := range n {
 			all.Go(func() {
 				name := fmt.Sprintf("commit.%03d", i)
-				err := m.tx(t.Context(), name, func(tx *store.Tx) error {
+				err := m.Tx(t.Context(), name, func(tx *store.Tx) error {
 					if err := tx.Lock(t.Context(), name); err != nil {
 						return err
 					}
