@@ -4,15 +4,18 @@ TOOL  := go tool -modfile=tools/go.mod
 CACHE := $(CURDIR)/.cache
 GO_FILES = $(shell git ls-files -co --exclude-standard '*.go' | grep -v '\.pb\.\(gw\.\)\?go$$')
 
-.PHONY: help build font demo test check lint generate generate-check unit race integration bench bench-ecg clean
+.PHONY: help build font ucum demo test check lint generate generate-check unit race integration bench bench-ecg clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 18
 
-font: ## the Chinese outlines that ecg/paper embeds (from npm, once)
+font: ## the Chinese outlines that codec/paper embeds (from npm, once)
 	@tools/font/fetch
 
-build: font ## bin/lianzhen and bin/lianzhen-edge
+ucum: ## the table of units that codec/ucum embeds (from npm, once; UCUM_ESSENCE=FILE for another edition)
+	@tools/ucum/fetch
+
+build: font ucum ## bin/lianzhen and bin/lianzhen-edge
 	go build -trimpath -o bin/ ./cmd/lianzhen ./cmd/lianzhen-edge
 
 demo: build ## two counties on embedded storage: the whole story, then the server (DATA=DIR, ARGS=...)
@@ -35,7 +38,7 @@ generate: ## code and OpenAPI from proto/
 generate-check: ## generated code is what proto/ says
 	@tools/generate-check
 
-unit: font ## tests that need nothing beside Go
+unit: font ucum ## tests that need nothing beside Go
 	go test ./...
 
 race: ## the same under the race detector
@@ -43,7 +46,7 @@ race: ## the same under the race detector
 
 test: ## everything, with PostgreSQL and MinIO; installs what it needs
 	tools/setup
-	$(MAKE) font lint generate-check
+	$(MAKE) font ucum lint generate-check
 	tools/with-services go test -count=1 -timeout 30m ./...
 	$(MAKE) race
 	GOOS=windows GOARCH=amd64 go build -o /dev/null ./cmd/lianzhen-edge
