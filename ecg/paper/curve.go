@@ -6,6 +6,7 @@ import (
 	"math"
 	"slices"
 
+	"github.com/lianzhen/lianzhen/codec/paper"
 	"github.com/lianzhen/lianzhen/codec/tracing"
 )
 
@@ -77,7 +78,7 @@ func (s scale) runs(uv []float64, first int, start float64, origin point) [][]po
 	var out [][]point
 	run := make([]point, 0, len(uv))
 	dx := s.speed / s.rate
-	x0 := origin.x + (float64(first)/s.rate+s.skew-start)*s.speed
+	x0 := origin.X + (float64(first)/s.rate+s.skew-start)*s.speed
 	flush := func() {
 		if len(run) > 0 {
 			out = append(out, run)
@@ -89,43 +90,15 @@ func (s scale) runs(uv []float64, first int, start float64, origin point) [][]po
 			flush()
 			continue
 		}
-		y := origin.y - min(max((v-s.level)*s.gain*s.upright, -farAway), farAway)
-		run = append(run, point{x0 + float64(i)*dx, y})
+		y := origin.Y - min(max((v-s.level)*s.gain*s.upright, -farAway), farAway)
+		run = append(run, paper.XY(x0+float64(i)*dx, y))
 	}
 	flush()
 	for i := range out {
 		if dx < tolerance/2 {
-			out[i] = envelope(out[i], tolerance)
+			out[i] = paper.Envelope(out[i], tolerance)
 		}
 		out[i] = thin(out[i])
-	}
-	return out
-}
-
-// envelope keeps the lowest and the highest point of every stretch of a width, in their order: no amplitude is lost.
-func envelope(in []point, width float64) []point {
-	if len(in) < 3 {
-		return in
-	}
-	out := in[:0:0]
-	for i := 0; i < len(in); {
-		end := in[i].x + width
-		low, high := i, i
-		j := i
-		for ; j < len(in) && in[j].x < end; j++ {
-			if in[j].y < in[low].y {
-				low = j
-			}
-			if in[j].y > in[high].y {
-				high = j
-			}
-		}
-		a, b := min(low, high), max(low, high)
-		out = append(out, in[a])
-		if b != a {
-			out = append(out, in[b])
-		}
-		i = max(j, i+1)
 	}
 	return out
 }
@@ -139,7 +112,7 @@ func thin(in []point) []point {
 	anchor, last := in[0], in[1]
 	low, high := cone(anchor, last)
 	for _, p := range in[2:] {
-		slope := (p.y - anchor.y) / (p.x - anchor.x)
+		slope := (p.Y - anchor.Y) / (p.X - anchor.X)
 		if slope >= low && slope <= high {
 			l, h := cone(anchor, p)
 			low, high, last = max(low, l), min(high, h), p
@@ -154,6 +127,6 @@ func thin(in []point) []point {
 
 // cone are the slopes from a that pass within tolerance of p.
 func cone(a, p point) (low, high float64) {
-	dx := p.x - a.x
-	return (p.y - tolerance - a.y) / dx, (p.y + tolerance - a.y) / dx
+	dx := p.X - a.X
+	return (p.Y - tolerance - a.Y) / dx, (p.Y + tolerance - a.Y) / dx
 }

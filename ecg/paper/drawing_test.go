@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/lianzhen/lianzhen/codec/paper"
 )
 
 // drawing is what a reader of the file sees: lines in millimetres from the top left, and texts.
@@ -65,7 +67,7 @@ func readPDF(t *testing.T, content []byte, height float64) drawing {
 	var path []point
 	at := func(x, y float64) point {
 		x, y = x*now.a+now.e, y*now.d+now.f
-		return point{x * 25.4 / 72, height - y*25.4/72}
+		return paper.XY(x*25.4/72, height-y*25.4/72)
 	}
 	for _, line := range strings.Split(string(content), "\n") {
 		if strings.HasPrefix(line, "BT") || strings.Contains(line, " Tf") {
@@ -123,7 +125,7 @@ func (d *drawing) flush(path *[]point, width float64) {
 	*path = nil
 }
 
-func distance(a, b point) float64 { return max(abs(a.x-b.x), abs(a.y-b.y)) }
+func distance(a, b point) float64 { return max(abs(a.X-b.X), abs(a.Y-b.Y)) }
 
 func abs(v float64) float64 { return max(v, -v) }
 
@@ -180,13 +182,13 @@ func paths(t *testing.T, attr map[string]string) (out []stroke) {
 		from, to, _ := strings.Cut(part, "l")
 		var x, y int
 		fmt.Sscanf(from, "%d %d", &x, &y)
-		points := []point{{float64(x) / 100, float64(y) / 100}}
+		points := []point{paper.XY(float64(x)/100, float64(y)/100)}
 		numbers := regexp.MustCompile(`-?\d+`).FindAllString(to, -1)
 		for i := 0; i+1 < len(numbers); i += 2 {
 			dx, _ := strconv.Atoi(numbers[i])
 			dy, _ := strconv.Atoi(numbers[i+1])
 			x, y = x+dx, y+dy
-			points = append(points, point{float64(x) / 100, float64(y) / 100})
+			points = append(points, paper.XY(float64(x)/100, float64(y)/100))
 		}
 		out = append(out, stroke{points: points, slot: slot, width: 0.25})
 	}

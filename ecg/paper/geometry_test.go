@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/lianzhen/lianzhen/codec/paper"
 	"github.com/lianzhen/lianzhen/codec/tracing"
 )
 
@@ -39,7 +40,7 @@ func expected(t *testing.T, tr *tracing.Tracing, rows, columns int, bases []floa
 				continue
 			}
 			i := int(math.Round(b * g.Rate.Float()))
-			out = append(out, peak{l.Label, point{13.5 + 15 + 25*b, bases[row] - (uv[i]-median)/1000*10}})
+			out = append(out, peak{l.Label, paper.XY(13.5+15+25*b, bases[row]-(uv[i]-median)/1000*10)})
 		}
 	}
 	for k := range 12 {
@@ -56,11 +57,11 @@ func pulses(t *testing.T, d drawing) []stroke {
 	t.Helper()
 	var out []stroke
 	for _, l := range d.lines {
-		if p := l.points; len(p) == 6 && l.slot == -1 && p[0].x < 13.5+15 && p[0].x > 13.5 {
+		if p := l.points; len(p) == 6 && l.slot == -1 && p[0].X < 13.5+15 && p[0].X > 13.5 {
 			out = append(out, l)
 		}
 	}
-	slices.SortFunc(out, func(a, b stroke) int { return int(1000 * (a.points[0].y - b.points[0].y)) })
+	slices.SortFunc(out, func(a, b stroke) int { return int(1000 * (a.points[0].Y - b.points[0].Y)) })
 	return out
 }
 
@@ -72,10 +73,10 @@ func checkPulses(t *testing.T, d drawing, rows int) (bases []float64) {
 	}
 	for _, l := range found {
 		p := l.points
-		if high, wide := p[1].y-p[2].y, p[3].x-p[2].x; abs(high-10) > 0.1 || abs(wide-5) > 0.1 || abs(p[4].y-p[1].y) > 0.01 {
+		if high, wide := p[1].Y-p[2].Y, p[3].X-p[2].X; abs(high-10) > 0.1 || abs(wide-5) > 0.1 || abs(p[4].Y-p[1].Y) > 0.01 {
 			t.Errorf("a pulse of %.3f x %.3f mm", wide, high)
 		}
-		bases = append(bases, p[0].y)
+		bases = append(bases, p[0].Y)
 	}
 	return bases
 }
@@ -90,7 +91,7 @@ func checkPeaks(t *testing.T, d drawing, want []peak, tolerance float64) {
 			}
 		}
 		if best > tolerance {
-			t.Errorf("%s: the R peak at %.3f, %.3f mm is %.3f mm away", p.lead, p.at.x, p.at.y, best)
+			t.Errorf("%s: the R peak at %.3f, %.3f mm is %.3f mm away", p.lead, p.at.X, p.at.Y, best)
 		}
 	}
 }
@@ -136,11 +137,11 @@ func TestEverySampleLiesOnItsLine(t *testing.T) {
 		k := 0
 		for i := range lead.Samples {
 			x, y := 13.5+15+float64(i)*0.05, bases[l.slot]-(lead.UV(i)-median)/100
-			for k+2 < len(l.points) && l.points[k+1].x < x-1e-9 {
+			for k+2 < len(l.points) && l.points[k+1].X < x-1e-9 {
 				k++
 			}
 			a, b := l.points[k], l.points[k+1]
-			on := a.y + (b.y-a.y)*(x-a.x)/(b.x-a.x)
+			on := a.Y + (b.Y-a.Y)*(x-a.X)/(b.X-a.X)
 			if abs(on-y) > tolerance+0.02 {
 				t.Fatalf("%s, sample %d: %.3f mm off its line", lead.Label, i, abs(on-y))
 			}
@@ -158,16 +159,16 @@ func TestPaperIsTrueToSize(t *testing.T) {
 	}
 	var grid drawing
 	for _, o := range objects(t, pdf) {
-		if bytes.HasPrefix(o, []byte(ink(fine)+" RG")) {
+		if bytes.HasPrefix(o, []byte("1 0.84 0.84 RG")) {
 			grid = readPDF(t, append([]byte("0.02834646 0 0 -0.02834646 0 595.2756 cm\n"), o...), 210)
 		}
 	}
 	var upright, level []float64
 	for _, l := range grid.lines {
-		if a, b := l.points[0], l.points[1]; a.x == b.x {
-			upright = append(upright, a.x)
+		if a, b := l.points[0], l.points[1]; a.X == b.X {
+			upright = append(upright, a.X)
 		} else {
-			level = append(level, a.y)
+			level = append(level, a.Y)
 		}
 	}
 	for _, lines := range [][]float64{upright, level} {
@@ -191,7 +192,7 @@ func TestSpeedAndGainScaleThePulse(t *testing.T) {
 				d := readPDF(t, pageContents(t, pdf)[0], 210)
 				var found int
 				for _, l := range d.lines {
-					if p := l.points; len(p) == 6 && abs(p[3].x-p[2].x-0.2*speed) < 0.1 && abs(p[1].y-p[2].y-gain) < 0.1 && p[2].y > field.y {
+					if p := l.points; len(p) == 6 && abs(p[3].X-p[2].X-0.2*speed) < 0.1 && abs(p[1].Y-p[2].Y-gain) < 0.1 && p[2].Y > field.Y {
 						found++
 					}
 				}
@@ -225,7 +226,7 @@ func TestRPeaksOfPNGAt300DPI(t *testing.T) {
 		return r < 0x8000 && g < 0x8000 && b < 0x8000
 	}
 	for _, p := range expected(t, s.Tracing, 3, 4, checkPulses(t, readSVG(t, v.Bytes()), 4)) {
-		cx, cy := p.at.x*px, p.at.y*px
+		cx, cy := p.at.X*px, p.at.Y*px
 		top, sum, n := math.MaxInt, 0.0, 0.0
 		for y := int(cy - px); y <= int(cy+px) && n == 0; y++ {
 			for x := int(cx - 0.6*px); x <= int(cx+0.6*px); x++ {
@@ -235,9 +236,9 @@ func TestRPeaksOfPNGAt300DPI(t *testing.T) {
 			}
 		}
 		if n == 0 {
-			t.Fatalf("%s: nothing is drawn at %.1f, %.1f mm", p.lead, p.at.x, p.at.y)
+			t.Fatalf("%s: nothing is drawn at %.1f, %.1f mm", p.lead, p.at.X, p.at.Y)
 		}
-		if dx, dy := sum/n/px-p.at.x, (float64(top)/px+traceWidth/2)-p.at.y; abs(dx) > 0.1 || abs(dy) > 0.1 {
+		if dx, dy := sum/n/px-p.at.X, (float64(top)/px+paper.CurveWidth/2)-p.at.Y; abs(dx) > 0.1 || abs(dy) > 0.1 {
 			t.Errorf("%s: the R peak is drawn %.3f, %.3f mm off", p.lead, dx, dy)
 		}
 	}
@@ -265,7 +266,7 @@ func TestPulseOfPNGAt300DPI(t *testing.T) {
 			}
 		}
 	}
-	if wide := (right-left)/px - traceWidth; abs(wide-5) > 0.1 || top < 55*px {
+	if wide := (right-left)/px - paper.CurveWidth; abs(wide-5) > 0.1 || top < 55*px {
 		t.Errorf("a pulse %.3f mm wide that begins at %.2f mm", wide, top/px)
 	}
 }
@@ -322,7 +323,7 @@ func TestCabreraTurnsAVROver(t *testing.T) {
 		}
 		low := 0.0
 		for _, p := range l.points {
-			low = max(low, p.y-bases[2])
+			low = max(low, p.Y-bases[2])
 		}
 		if low < 10 { // R of aVR is 1.15 mV
 			t.Errorf("the R wave of -aVR goes %.2f mm down", low)
@@ -346,7 +347,7 @@ func TestGapsStayGaps(t *testing.T) {
 	if len(parts) != 2 {
 		t.Fatalf("%d parts, want 2", len(parts))
 	}
-	if from, to := parts[0].points[len(parts[0].points)-1].x, parts[1].points[0].x; abs(from-28.5-999*0.05) > 0.02 || abs(to-28.5-1500*0.05) > 0.02 {
+	if from, to := parts[0].points[len(parts[0].points)-1].X, parts[1].points[0].X; abs(from-28.5-999*0.05) > 0.02 || abs(to-28.5-1500*0.05) > 0.02 {
 		t.Errorf("the gap goes from %.2f to %.2f mm", from, to)
 	}
 }
@@ -357,7 +358,7 @@ func TestShortRecordingsFillTheirColumns(t *testing.T) {
 	last := 0.0
 	for _, l := range d.lines {
 		if l.slot == 11 {
-			last = l.points[len(l.points)-1].x - l.points[0].x
+			last = l.points[len(l.points)-1].X - l.points[0].X
 		}
 	}
 	if last < 60 {
@@ -380,11 +381,11 @@ func TestNoAmplitudeIsLostAtAnyRate(t *testing.T) {
 			for _, l := range readSVG(t, b).lines {
 				if l.slot == 0 {
 					for _, p := range l.points {
-						high, low = min(high, p.y), max(low, p.y)
+						high, low = min(high, p.Y), max(low, p.Y)
 					}
 				}
 			}
-			base := field.y + field.h/2
+			base := field.Y + field.H/2
 			if abs(base-high-15) > 0.03 || abs(low-base-7) > 0.03 {
 				t.Errorf("%.2f mm up and %.2f mm down, want 15 and 7", base-high, low-base)
 			}

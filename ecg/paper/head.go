@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/lianzhen/lianzhen/codec/paper"
 )
 
 const (
@@ -19,22 +21,22 @@ const (
 // head draws everything over the grid, and reports whether something had no room.
 func (s *Sheet) head(p pen, t *strip) (cut bool) {
 	w := s.words()
-	p.text(point{left, 9.5}, style{mm: 4.4, bold: true}, fitted(s.heading(t), 150/4.4, true))
+	p.Text(paper.XY(left, 9.5), style{MM: 4.4, Bold: true}, paper.Fit(s.heading(t), 150/4.4, true))
 	right := left + wide
 	if c := s.Clock; c != "" {
-		right = rightText(p, right, 9.3, style{mm: 3.4, bold: true, ink: red}, c) - 4
+		right = rightText(p, right, 9.3, style{MM: 3.4, Bold: true, Ink: red}, c) - 4
 	}
 	if s.Report != nil && s.Report.Recognised != "" {
 		s.mark(p, right, s.Report.Recognised)
 	}
 	y := 11.5
 	if c := s.Critical; c != "" {
-		p.fill(rect{left, y, wide, 6}, red)
-		p.text(point{left + 2, y + 4.3}, style{mm: 3.9, bold: true, ink: white}, fitted(w.critical+w.colon+c, (wide-4)/3.9, true))
+		p.Fill(paper.Box(left, y, wide, 6), red)
+		p.Text(paper.XY(left+2, y+4.3), style{MM: 3.9, Bold: true, Ink: white}, paper.Fit(w.critical+w.colon+c, (wide-4)/3.9, true))
 		y += 7
 	}
 	y = s.identity(p, y)
-	p.rule(point{left, y}, point{left + wide, y}, ruleWidth)
+	p.Rule(paper.XY(left, y), paper.XY(left+wide, y), ruleWidth)
 	return s.columns(p, y+0.8)
 }
 
@@ -53,41 +55,26 @@ func (s *Sheet) heading(t *strip) string {
 
 // rightText ends at x, and gives where it begins.
 func rightText(p pen, x, y float64, st style, s string) float64 {
-	s = fitted(s, 110/st.mm, st.bold)
-	x -= width(s, st.bold) * st.mm
-	p.text(point{x, y}, st, s)
+	s = paper.Fit(s, 110/st.MM, st.Bold)
+	x -= paper.Width(s, st.Bold) * st.MM
+	p.Text(paper.XY(x, y), st, s)
 	return x
-}
-
-// fitted cuts a text that is wider than some ems.
-func fitted(s string, ems float64, heavy bool) string {
-	if width(s, heavy) <= ems {
-		return s
-	}
-	runes := []rune(s)
-	w := letter('…', heavy).advance
-	for i, r := range runes {
-		if w += letter(r, heavy).advance; w > ems {
-			return string(runes[:i]) + "…"
-		}
-	}
-	return s
 }
 
 // mark frames the mark of mutual recognition 互认.
 func (s *Sheet) mark(p pen, right float64, text string) {
-	text = fitted(text, 20, true)
-	wd := width(text, true)*3.2 + 3
-	r := rect{right - wd, 5.6, wd, 5}
+	text = paper.Fit(text, 20, true)
+	wd := paper.Width(text, true)*3.2 + 3
+	r := paper.Box(right-wd, 5.6, wd, 5)
 	for _, c := range [][2]point{
-		{{r.x, r.y}, {r.right(), r.y}},
-		{{r.right(), r.y}, {r.right(), r.bottom()}},
-		{{r.right(), r.bottom()}, {r.x, r.bottom()}},
-		{{r.x, r.bottom()}, {r.x, r.y}},
+		{paper.XY(r.X, r.Y), paper.XY(r.Right(), r.Y)},
+		{paper.XY(r.Right(), r.Y), paper.XY(r.Right(), r.Bottom())},
+		{paper.XY(r.Right(), r.Bottom()), paper.XY(r.X, r.Bottom())},
+		{paper.XY(r.X, r.Bottom()), paper.XY(r.X, r.Y)},
 	} {
-		p.rule(c[0], c[1], 0.3)
+		p.Rule(c[0], c[1], 0.3)
 	}
-	p.text(point{r.x + 1.5, r.y + 3.7}, style{mm: 3.2, bold: true}, text)
+	p.Text(paper.XY(r.X+1.5, r.Y+3.7), style{MM: 3.2, Bold: true}, text)
 }
 
 type labelled struct{ label, text string }
@@ -115,19 +102,19 @@ func (s *Sheet) fields(p pen, y float64, row []labelled) bool {
 	for _, f := range row {
 		if f.text != "" {
 			f.label += s.words().colon
-			room -= width(f.label, false)*size + gap
-			widths = append(widths, width(f.text, true)*size)
+			room -= paper.Width(f.label, false)*size + gap
+			widths = append(widths, paper.Width(f.text, true)*size)
 			set = append(set, f)
 		}
 	}
 	most := share(widths, room)
 	x := left
 	for _, f := range set {
-		p.text(point{x, y}, style{mm: size, ink: grey}, f.label)
-		x += width(f.label, false) * size
-		text := fitted(f.text, most/size, true)
-		p.text(point{x, y}, style{mm: size, bold: true}, text)
-		x += width(text, true)*size + gap
+		p.Text(paper.XY(x, y), style{MM: size, Ink: grey}, f.label)
+		x += paper.Width(f.label, false) * size
+		text := paper.Fit(f.text, most/size, true)
+		p.Text(paper.XY(x, y), style{MM: size, Bold: true}, text)
+		x += paper.Width(text, true)*size + gap
 	}
 	return len(set) > 0
 }
@@ -147,7 +134,7 @@ func share(widths []float64, room float64) float64 {
 
 // columns are the measurements, what is concluded, and what the device and the recording have to say.
 func (s *Sheet) columns(p pen, top float64) (cut bool) {
-	room := int((field.y - 1 - top) / rowPitch)
+	room := int((field.Y - 1 - top) / rowPitch)
 	x, cut := s.table(p, top, room)
 	w := s.words()
 	half := (left + wide - x - 4) / 2
@@ -177,13 +164,13 @@ func (s *Sheet) table(p pen, top float64, room int) (x float64, cut bool) {
 			if i > 0 {
 				x += tableWidth
 			}
-			p.text(point{x + labelWidth, top + rowPitch - 1}, style{mm: 2.5, ink: grey}, w.ours)
-			p.text(point{x + labelWidth + valueWidth, top + rowPitch - 1}, style{mm: 2.5, ink: grey}, w.ofDevice)
+			p.Text(paper.XY(x+labelWidth, top+rowPitch-1), style{MM: 2.5, Ink: grey}, w.ours)
+			p.Text(paper.XY(x+labelWidth+valueWidth, top+rowPitch-1), style{MM: 2.5, Ink: grey}, w.ofDevice)
 		}
 		y := top + float64(k+2)*rowPitch - 0.9
-		p.text(point{x, y}, style{mm: bodySize}, fitted(r.Label, (labelWidth-1)/bodySize, false))
-		p.text(point{x + labelWidth, y}, style{mm: bodySize, bold: true}, fitted(r.Ours, (valueWidth-1)/bodySize, true))
-		p.text(point{x + labelWidth + valueWidth, y}, style{mm: bodySize, ink: grey}, fitted(r.Device, (valueWidth-1)/bodySize, false))
+		p.Text(paper.XY(x, y), style{MM: bodySize}, paper.Fit(r.Label, (labelWidth-1)/bodySize, false))
+		p.Text(paper.XY(x+labelWidth, y), style{MM: bodySize, Bold: true}, paper.Fit(r.Ours, (valueWidth-1)/bodySize, true))
+		p.Text(paper.XY(x+labelWidth+valueWidth, y), style{MM: bodySize, Ink: grey}, paper.Fit(r.Device, (valueWidth-1)/bodySize, false))
 	}
 	if len(rows) > 0 {
 		x += tableWidth
@@ -201,7 +188,7 @@ type section struct {
 func (s *Sheet) sections(p pen, x, top, wd float64, room int, list []section) (cut bool) {
 	const size = 3.1
 	row := 0
-	at := func() point { return point{x, top + float64(row)*rowPitch - 0.9} }
+	at := func() point { return paper.XY(x, top+float64(row)*rowPitch-0.9) }
 	for _, sec := range list {
 		if len(sec.lines) == 0 {
 			continue
@@ -210,16 +197,16 @@ func (s *Sheet) sections(p pen, x, top, wd float64, room int, list []section) (c
 			return true
 		}
 		row++
-		p.text(at(), style{mm: 2.5, ink: grey}, sec.title)
+		p.Text(at(), style{MM: 2.5, Ink: grey}, sec.title)
 		heavy := sec.ink == black
 		for _, l := range sec.lines {
-			for _, part := range wrap(l, wd/size, heavy) {
+			for _, part := range paper.Wrap(l, wd/size, heavy) {
 				if row == room {
-					rightText(p, x+wd, top+rowPitch-1, style{mm: 2.5, bold: true, ink: grey}, s.words().continued)
+					rightText(p, x+wd, top+rowPitch-1, style{MM: 2.5, Bold: true, Ink: grey}, s.words().continued)
 					return true
 				}
 				row++
-				p.text(at(), style{mm: size, bold: heavy, ink: sec.ink}, part)
+				p.Text(at(), style{MM: size, Bold: heavy, Ink: sec.ink}, part)
 			}
 		}
 	}

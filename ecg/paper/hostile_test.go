@@ -111,8 +111,8 @@ func check(t *testing.T, s *Sheet) {
 	for _, c := range contents {
 		for _, l := range readPDF(t, c, 210).lines {
 			for _, p := range l.points {
-				if !(abs(p.x) < 1e5 && abs(p.y) < 1e5) {
-					t.Fatalf("a point at %g, %g mm", p.x, p.y)
+				if !(abs(p.X) < 1e5 && abs(p.Y) < 1e5) {
+					t.Fatalf("a point at %g, %g mm", p.X, p.Y)
 				}
 			}
 		}

@@ -5,6 +5,8 @@ package paper
 import (
 	"fmt"
 	"strings"
+
+	"github.com/lianzhen/lianzhen/codec/paper"
 )
 
 // draw puts the sheet on any pen.
@@ -29,8 +31,8 @@ func (s *Sheet) extent() (t *strip, tracing, texts int) {
 	if t != nil {
 		tracing = t.pages()
 	}
-	if cut := s.head(nothing{}, t); cut || s.Report != nil {
-		texts = s.texts(nothing{}, 0, 0, maxTexts, 0)
+	if cut := s.head(paper.Nothing{}, t); cut || s.Report != nil {
+		texts = s.texts(paper.Nothing{}, 0, 0, maxTexts, 0)
 	}
 	return t, tracing, texts
 }
@@ -39,12 +41,12 @@ func (s *Sheet) extent() (t *strip, tracing, texts int) {
 func (s *Sheet) drawPages(p pen, from, to int) {
 	t, tracing, texts := s.extent()
 	for page := from; page < min(to, tracing); page++ {
-		p.page()
+		p.Page()
 		s.head(p, t)
 		if t != nil {
 			t.draw(p, page)
 		} else {
-			p.grid(field)
+			p.Grid(field)
 		}
 		s.foot(p, t, page, tracing+texts)
 	}
@@ -53,31 +55,21 @@ func (s *Sheet) drawPages(p pen, from, to int) {
 	}
 }
 
-// nothing is the pen that only shows how much there is.
-type nothing struct{}
-
-func (nothing) page()                      {}
-func (nothing) grid(rect)                  {}
-func (nothing) fill(rect, colour)          {}
-func (nothing) rule(_, _ point, _ float64) {}
-func (nothing) trace(rect, [][]point, int) {}
-func (nothing) text(point, style, string)  {}
-
 // foot says how it was drawn and by what.
 func (s *Sheet) foot(p pen, t *strip, page, total int) {
 	w := s.words()
-	small := style{mm: 2.6}
+	small := style{MM: 2.6}
 	end := left + wide
 	made := joined("  ", s.Header.Device, s.Algorithm, s.Software)
-	from := rightText(p, end, field.bottom()+3.4, small, made)
+	from := rightText(p, end, field.Bottom()+3.4, small, made)
 	if t != nil {
-		p.text(point{left, field.bottom() + 3.4}, small, fitted(t.terms(page), (from-left-3)/small.mm, false))
+		p.Text(paper.XY(left, field.Bottom()+3.4), small, paper.Fit(t.terms(page), (from-left-3)/small.MM, false))
 	}
-	grey := style{mm: 2.4, ink: grey}
-	y := field.bottom() + 7
-	p.text(point{left, y}, grey, w.support)
+	grey := style{MM: 2.4, Ink: grey}
+	y := field.Bottom() + 7
+	p.Text(paper.XY(left, y), grey, w.support)
 	if r := s.Report; r != nil {
-		p.text(point{left + 95, y}, style{mm: 2.9, bold: true}, fitted(s.signature(r), 140/2.9, true))
+		p.Text(paper.XY(left+95, y), style{MM: 2.9, Bold: true}, paper.Fit(s.signature(r), 140/2.9, true))
 	}
 	rightText(p, end, y, grey, fmt.Sprintf(w.page, page+1, total))
 }

@@ -1,52 +1,70 @@
-// What a back end can draw. Lengths are millimetres from the top left of the page.
+// The words of the floor below that this package draws with, and the three files that it draws.
 
 package paper
 
-type point struct{ x, y float64 }
+import (
+	"io"
 
-type rect struct{ x, y, w, h float64 }
+	"github.com/lianzhen/lianzhen/codec/paper"
+	"github.com/lianzhen/lianzhen/record"
+)
 
-func (r rect) right() float64  { return r.x + r.w }
-func (r rect) bottom() float64 { return r.y + r.h }
-
-type colour struct{ r, g, b uint8 }
+type (
+	point  = paper.Point
+	rect   = paper.Rect
+	colour = paper.Colour
+	style  = paper.Style
+	pen    = paper.Pen
+)
 
 var (
-	black  = colour{0, 0, 0}
-	white  = colour{255, 255, 255}
-	grey   = colour{96, 96, 96}
-	red    = colour{192, 0, 0}
-	fine   = colour{255, 214, 214} // of the 1 mm grid
-	strong = colour{240, 160, 160} // of the 5 mm grid
+	black = paper.Black
+	white = paper.White
+	grey  = paper.Grey
+	red   = paper.Red
 )
 
-// Widths of lines, mm.
+const ruleWidth = paper.RuleWidth
+
+// Millimetres of the page, A4 landscape.
+var pageWidth = paper.A4Landscape.W
+
+// MinDPI and MaxDPI bound pictures: at the most 3508 x 2480 pixels.
 const (
-	fineWidth   = 0.10
-	strongWidth = 0.20
-	traceWidth  = 0.25
-	ruleWidth   = 0.15
+	MinDPI = paper.MinDPI
+	MaxDPI = paper.MaxDPI
 )
 
-// A4, landscape.
-const (
-	pageWidth  = 297.0
-	pageHeight = 210.0
-)
+// HasChinese reports whether the build embedded Chinese outlines.
+func HasChinese() bool { return paper.HasChinese() }
 
-// style of a text.
-type style struct {
-	mm   float64 // size of the em
-	bold bool
-	ink  colour
+// PDF writes the sheet true to size on A4 landscape: the pages of the tracing, then those of the report or of texts that are too
+// long for the first page. It embeds the letters that it uses; a Chinese letter that the build has no outline of is in a font that
+// every viewer has or replaces (Adobe-GB1, STSong-Light). Equal sheets give equal bytes.
+func PDF(w io.Writer, s *Sheet) error {
+	lang := "zh-CN"
+	if s.Language == English {
+		lang = "en"
+	}
+	p := paper.NewPDF(paper.A4Landscape, lang)
+	s.draw(p)
+	return p.Encode(w)
 }
 
-// pen is a back end: pdf, svg, png.
-type pen interface {
-	page()                                   // begins the next one
-	grid(r rect)                             // 1 mm and 5 mm lines
-	fill(r rect, c colour)                   //
-	rule(a, b point, width float64)          // a straight black line
-	trace(clip rect, runs [][]point, id int) // polylines of one lead, or a calibration pulse
-	text(at point, st style, s string)       // at is the left end of the base line
+// SVG writes one page (Options.Page) true to size: the width and height are millimetres, and so is the view box. Texts are text; the viewer chooses among the named
+// fonts. Every lead is a path with the class "lead" and its slot's number in data-slot.
+func SVG(w io.Writer, s *Sheet) error {
+	p := paper.NewSVG(paper.A4Landscape)
+	s.drawPage(p, s.Options.Page)
+	return p.Encode(w)
+}
+
+// PNG writes one page (Options.Page), anti-aliased, with its resolution. The error is record.Invalid for a resolution out of bounds.
+func PNG(w io.Writer, s *Sheet, dpi int) error {
+	if dpi < MinDPI || dpi > MaxDPI {
+		return record.Errorf(record.Invalid, "a picture has %d to %d dpi", MinDPI, MaxDPI)
+	}
+	p := paper.NewPNG(paper.A4Landscape, dpi)
+	s.drawPage(p, s.Options.Page)
+	return p.Encode(w)
 }

@@ -2,7 +2,11 @@
 
 package paper
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/lianzhen/lianzhen/codec/paper"
+)
 
 // flow sets text from the top of a page to its foot, and begins another one when it is full.
 type flow struct {
@@ -49,30 +53,30 @@ func (f *flow) pen() pen {
 	if f.page >= f.from && f.page < f.to {
 		return f.p
 	}
-	return nothing{}
+	return paper.Nothing{}
 }
 
 func (f *flow) next() {
 	f.page++
 	f.y = textTop
 	p, w := f.pen(), f.s.words()
-	p.page()
+	p.Page()
 	title := w.report
 	if f.s.Report == nil {
 		title = w.noTracing
 	}
 	heading := joined("  ", f.s.Institution, title)
-	heading = fitted(heading, 230/5.5, true)
-	p.text(point{(pageWidth - width(heading, true)*5.5) / 2, 13}, style{mm: 5.5, bold: true}, heading)
+	heading = paper.Fit(heading, 230/5.5, true)
+	p.Text(paper.XY((pageWidth-paper.Width(heading, true)*5.5)/2, 13), style{MM: 5.5, Bold: true}, heading)
 	if r := f.s.Report; r != nil && r.Recognised != "" {
 		f.s.mark(p, left+wide, r.Recognised)
 	}
 	y := f.s.identity(p, 15)
-	p.rule(point{left, y + 1}, point{left + wide, y + 1}, 0.3)
-	grey := style{mm: 2.4, ink: grey}
-	p.text(point{left, 207}, grey, w.support)
+	p.Rule(paper.XY(left, y+1), paper.XY(left+wide, y+1), 0.3)
+	grey := style{MM: 2.4, Ink: grey}
+	p.Text(paper.XY(left, 207), grey, w.support)
 	rightText(p, left+wide, 207, grey, fmt.Sprintf(w.page, f.first+f.page+1, f.total))
-	rightText(p, left+wide, 203.4, style{mm: 2.6}, joined("  ", f.s.Algorithm, f.s.Software))
+	rightText(p, left+wide, 203.4, style{MM: 2.6}, joined("  ", f.s.Algorithm, f.s.Software))
 }
 
 // room begins another page where there is none for so many millimetres.
@@ -89,17 +93,17 @@ func (f *flow) section(title, text string, size float64) {
 	}
 	f.room(4 + 2*size)
 	f.y += 6
-	f.pen().text(point{left, f.y}, style{mm: 3.2, bold: true, ink: grey}, title)
+	f.pen().Text(paper.XY(left, f.y), style{MM: 3.2, Bold: true, Ink: grey}, title)
 	f.paragraph(text, size)
 }
 
 func (f *flow) paragraph(text string, size float64) {
-	for _, l := range wrap(text, (wide-8)/size, false) {
+	for _, l := range paper.Wrap(text, (wide-8)/size, false) {
 		if f.room(1.5 * size); f.page >= maxTexts {
 			return
 		}
 		f.y += 1.5 * size
-		f.pen().text(point{left + 4, f.y}, style{mm: size}, l)
+		f.pen().Text(paper.XY(left+4, f.y), style{MM: size}, l)
 	}
 }
 
@@ -126,8 +130,8 @@ func (f *flow) rows() {
 	column := func(k int) float64 { return left + 4 + float64(k)*wide/across }
 	f.y += 3
 	for k := range min(across, len(rows)) {
-		f.pen().text(point{column(k) + 28, f.y}, style{mm: 2.8, ink: grey}, w.ours)
-		f.pen().text(point{column(k) + 56, f.y}, style{mm: 2.8, ink: grey}, w.ofDevice)
+		f.pen().Text(paper.XY(column(k)+28, f.y), style{MM: 2.8, Ink: grey}, w.ours)
+		f.pen().Text(paper.XY(column(k)+56, f.y), style{MM: 2.8, Ink: grey}, w.ofDevice)
 	}
 	for i, r := range rows {
 		if i%across == 0 {
@@ -138,9 +142,9 @@ func (f *flow) rows() {
 			return
 		}
 		x, p := column(i%across), f.pen()
-		p.text(point{x, f.y}, style{mm: 3.3}, fitted(r.Label, 27/3.3, false))
-		p.text(point{x + 28, f.y}, style{mm: 3.3, bold: true}, fitted(r.Ours, 27/3.3, true))
-		p.text(point{x + 56, f.y}, style{mm: 3.3, ink: grey}, fitted(r.Device, 27/3.3, false))
+		p.Text(paper.XY(x, f.y), style{MM: 3.3}, paper.Fit(r.Label, 27/3.3, false))
+		p.Text(paper.XY(x+28, f.y), style{MM: 3.3, Bold: true}, paper.Fit(r.Ours, 27/3.3, true))
+		p.Text(paper.XY(x+56, f.y), style{MM: 3.3, Ink: grey}, paper.Fit(r.Device, 27/3.3, false))
 	}
 }
 
@@ -152,7 +156,7 @@ func (f *flow) signatures(r *Report) {
 	}
 	w, p := f.s.words(), f.pen()
 	const y, size = textBottom + 1, 3.8
-	p.rule(point{left, y - 7}, point{left + wide, y - 7}, ruleWidth)
+	p.Rule(paper.XY(left, y-7), paper.XY(left+wide, y-7), ruleWidth)
 	signed := r.SignedAt
 	if signed == "" {
 		signed = w.unsigned
@@ -160,8 +164,8 @@ func (f *flow) signatures(r *Report) {
 	for i, field := range []labelled{{w.reporter, r.Reporter}, {w.reviewer, r.Reviewer}, {w.signed, signed}} {
 		x := left + float64(i)*wide/3
 		name := field.label + w.colon
-		p.text(point{x, y}, style{mm: size, ink: grey}, name)
-		x += width(name, false) * size
-		p.text(point{x, y}, style{mm: size, bold: true}, fitted(field.text, (wide/3-30)/size, true))
+		p.Text(paper.XY(x, y), style{MM: size, Ink: grey}, name)
+		x += paper.Width(name, false) * size
+		p.Text(paper.XY(x, y), style{MM: size, Bold: true}, paper.Fit(field.text, (wide/3-30)/size, true))
 	}
 }

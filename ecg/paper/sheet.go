@@ -5,9 +5,8 @@ package paper
 import (
 	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
+	"github.com/lianzhen/lianzhen/codec/paper"
 	"github.com/lianzhen/lianzhen/codec/tracing"
 )
 
@@ -141,58 +140,22 @@ func (s *Sheet) settled() *Sheet {
 		for _, text := range []*string{&r.Reporter, &r.Reviewer, &r.SignedAt, &r.ExaminedBy, &r.DiagnosedBy, &r.Recognised} {
 			*text = line(*text)
 		}
-		r.Findings, r.Impression = strings.TrimSpace(clean(r.Findings, maxText)), strings.TrimSpace(clean(r.Impression, maxText))
+		r.Findings, r.Impression = strings.TrimSpace(paper.Clean(r.Findings, maxText)), strings.TrimSpace(paper.Clean(r.Impression, maxText))
 		c.Report = &r
 	}
 	return &c
 }
 
-// clean makes any text fit for a page: valid, of at most so many characters, without control characters and without those that turn the direction of writing, which
-// can make a text read as another. Line breaks stay.
-func clean(s string, most int) string {
-	if len(s) <= most && plain(s) {
-		return s
-	}
-	var b strings.Builder
-	n := 0
-	for _, r := range s {
-		if n++; n > most {
-			b.WriteString("…")
-			break
-		}
-		switch {
-		case r == '\n':
-			b.WriteByte('\n')
-		case r == '\t', r == 0xa0, r == 0x2028, r == 0x2029:
-			b.WriteByte(' ')
-		case unicode.IsControl(r), unicode.Is(unicode.Cf, r), unicode.Is(unicode.Co, r), r >= 0xfff0 && r <= 0xfffc, r&0xfffe == 0xfffe:
-		case unicode.Is(unicode.Variation_Selector, r):
-		default:
-			b.WriteRune(r) // an invalid byte has become U+FFFD
-		}
-	}
-	return b.String()
-}
-
-func plain(s string) bool {
-	for i := range len(s) {
-		if s[i] < ' ' || s[i] >= utf8.RuneSelf || s[i] == 0x7f {
-			return false
-		}
-	}
-	return true
-}
-
 // line is clean on one line.
 func line(s string) string {
-	return strings.TrimSpace(strings.ReplaceAll(clean(s, maxLine), "\n", " "))
+	return paper.Line(s, maxLine)
 }
 
 // lines cleans a list and leaves out what is empty.
 func lines(list []string) []string {
 	var out []string
 	for _, s := range list[:min(len(list), maxList)] {
-		for l := range strings.SplitSeq(clean(s, maxItem), "\n") {
+		for l := range strings.SplitSeq(paper.Clean(s, maxItem), "\n") {
 			if l = strings.TrimSpace(l); l != "" {
 				out = append(out, l)
 			}

@@ -7,11 +7,12 @@ import (
 	"math"
 	"time"
 
+	"github.com/lianzhen/lianzhen/codec/paper"
 	"github.com/lianzhen/lianzhen/codec/tracing"
 )
 
 // The grid lies where bold lines meet the pulse, the start of the traces and their end: 250 mm, ten seconds at 25 mm/s.
-var field = rect{13.5, 55, 270, 145}
+var field = rect{X: 13.5, Y: 55, W: 270, H: 145}
 
 const (
 	traceEnd = 265.0 // mm from the grid's left edge
@@ -96,13 +97,13 @@ func (t *strip) start(page int) float64 {
 
 // draw draws one page's grid and traces.
 func (t *strip) draw(p pen, page int) {
-	p.grid(field)
+	p.Grid(field)
 	first := page % t.rowPages() * rowsAPage
 	rows := min(t.rows-first, rowsAPage)
-	height := field.h / float64(max(rows, 1))
+	height := field.H / float64(max(rows, 1))
 	for r := range rows {
 		base := t.base(r, rows)
-		t.pulse(p, base, r)
+		t.pulse(p, base)
 		for i, s := range t.slots {
 			if s.row == first+r {
 				t.lead(p, i, s, base, height, t.start(page))
@@ -114,41 +115,43 @@ func (t *strip) draw(p pen, page int) {
 
 // base is the base line of a row. The first has room for the pulse and a tall R wave above it, the last for a deep S wave below it.
 func (t *strip) base(row, rows int) float64 {
-	height := field.h / float64(rows)
+	height := field.H / float64(rows)
 	if rows == 1 {
-		return field.y + field.h/2
+		return field.Y + field.H/2
 	}
-	top := min(max(0.55*height, 1.6*t.o.GainMMmV), 0.6*field.h)
-	bottom := field.h - max(0.45*height, min(0.8*t.o.GainMMmV, 0.2*field.h))
-	return field.y + top + (bottom-top)*float64(row)/float64(rows-1)
+	top := min(max(0.55*height, 1.6*t.o.GainMMmV), 0.6*field.H)
+	bottom := field.H - max(0.45*height, min(0.8*t.o.GainMMmV, 0.2*field.H))
+	return field.Y + top + (bottom-top)*float64(row)/float64(rows-1)
 }
 
 // pulse is 1 mV for 200 ms, as wide as 200 ms are on this paper.
-func (t *strip) pulse(p pen, base float64, row int) {
+func (t *strip) pulse(p pen, base float64) {
 	wide, high := 0.2*t.o.SpeedMMs, t.o.GainMMmV
-	a := field.x + (t.margin-wide)/2
+	a := field.X + (t.margin-wide)/2
 	b := a + wide
-	p.trace(field, [][]point{{{a - 2.5, base}, {a, base}, {a, base - high}, {b, base - high}, {b, base}, {b + 2.5, base}}}, -1-row)
+	p.Curve(field, [][]point{{
+		paper.XY(a-2.5, base), paper.XY(a, base), paper.XY(a, base-high), paper.XY(b, base-high), paper.XY(b, base), paper.XY(b+2.5, base),
+	}}, paper.Name{Class: "pulse", Slot: -1})
 }
 
 // lead draws one lead in its slot.
 func (t *strip) lead(p pen, id int, s slot, base, height, start float64) {
 	span := t.span / float64(s.columns)
-	x := field.x + t.margin + float64(s.column)*span
+	x := field.X + t.margin + float64(s.column)*span
 	seconds := span / t.o.SpeedMMs
 	if !t.together {
 		start += float64(s.column) * seconds
 	}
-	top := max(base-height*0.45, field.y)
+	top := max(base-height*0.45, field.Y)
 	if s.column > 0 {
-		p.rule(point{x, top + 0.6}, point{x, top + 2.6}, ruleWidth*1.5)
+		p.Rule(paper.XY(x, top+0.6), paper.XY(x, top+2.6), ruleWidth*1.5)
 	}
 	note := t.curve(p, id, s, x, base, start, seconds)
 	size := min(3.4, max(height*0.5, 1.6))
 	label := s.label(t.group)
-	p.text(point{x + 1, top + 2.9}, style{mm: size, bold: true}, label)
+	p.Text(paper.XY(x+1, top+2.9), style{MM: size, Bold: true}, label)
 	if note != "" {
-		p.text(point{x + 2 + width(label, true)*size, top + 2.9}, style{mm: min(2.4, size), ink: grey}, note)
+		p.Text(paper.XY(x+2+paper.Width(label, true)*size, top+2.9), style{MM: min(2.4, size), Ink: grey}, note)
 	}
 }
 
@@ -175,7 +178,7 @@ func (t *strip) curve(p pen, id int, s slot, x, base, start, seconds float64) (n
 	if l.Off {
 		note = t.w.off
 	}
-	runs := c.runs(shown, from, start, point{x, base})
+	runs := c.runs(shown, from, start, paper.XY(x, base))
 	switch {
 	case len(runs) > 0:
 	case l.Off:
@@ -186,7 +189,7 @@ func (t *strip) curve(p pen, id int, s slot, x, base, start, seconds float64) (n
 	if beyond(runs) {
 		note = t.w.clipped
 	}
-	p.trace(field, runs, id)
+	p.Curve(field, runs, paper.Name{Class: "lead", Slot: id})
 	return note
 }
 
@@ -211,7 +214,7 @@ func (t *strip) around(l *tracing.Lead, from, to int) (uv []float64, offset int)
 func beyond(runs [][]point) bool {
 	for _, run := range runs {
 		for _, q := range run {
-			if q.y < field.y || q.y > field.bottom() {
+			if q.Y < field.Y || q.Y > field.Bottom() {
 				return true
 			}
 		}
@@ -226,9 +229,9 @@ func (t *strip) seconds(p pen, start float64, rows int) {
 	}
 	end := min(start+t.page(), t.to) + 1e-6
 	for at := math.Ceil(start - 1e-6); at <= end; at++ {
-		x := field.x + t.margin + (at-start)*t.o.SpeedMMs
-		p.rule(point{x, field.bottom() - 2}, point{x, field.bottom()}, ruleWidth*1.5)
-		p.text(point{x + 0.5, field.bottom() - 0.6}, style{mm: 2, ink: grey}, clock(at))
+		x := field.X + t.margin + (at-start)*t.o.SpeedMMs
+		p.Rule(paper.XY(x, field.Bottom()-2), paper.XY(x, field.Bottom()), ruleWidth*1.5)
+		p.Text(paper.XY(x+0.5, field.Bottom()-0.6), style{MM: 2, Ink: grey}, clock(at))
 	}
 }
 

@@ -9,7 +9,7 @@ import (
 
 // stroke draws polylines with round joints: a pixel is covered by its distance to the nearest segment, so that crossing lines do not
 // add up and ends are not lost.
-func (p *raster) stroke(clip rect, runs [][]point, width float64) {
+func (p *PNG) stroke(clip Rect, runs [][]Point, width float64) {
 	if p.ink == nil {
 		p.ink = make([]uint8, p.img.Rect.Dx()*p.img.Rect.Dy())
 	}
@@ -31,7 +31,7 @@ func (p *raster) stroke(clip rect, runs [][]point, width float64) {
 		row := p.ink[y*wd : (y+1)*wd]
 		for x := touched.Min.X; x < touched.Max.X; x++ {
 			if row[x] != 0 {
-				p.blend(x, y, black, row[x])
+				p.blend(x, y, Black, row[x])
 				row[x] = 0
 			}
 		}
@@ -39,8 +39,8 @@ func (p *raster) stroke(clip rect, runs [][]point, width float64) {
 }
 
 // segment marks what one line covers, and says where.
-func (p *raster) segment(a, b point, half float64, inside image.Rectangle) image.Rectangle {
-	ax, ay, bx, by := a.x*p.px, a.y*p.px, b.x*p.px, b.y*p.px
+func (p *PNG) segment(a, b Point, half float64, inside image.Rectangle) image.Rectangle {
+	ax, ay, bx, by := a.X*p.px, a.Y*p.px, b.X*p.px, b.Y*p.px
 	reach := half + 1
 	box := image.Rect(floor(min(ax, bx)-reach), floor(min(ay, by)-reach), floor(max(ax, bx)+reach)+1, floor(max(ay, by)+reach)+1).Intersect(inside)
 	if box.Empty() {

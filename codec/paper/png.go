@@ -13,29 +13,17 @@ import (
 	"golang.org/x/image/font/sfnt"
 	"golang.org/x/image/math/fixed"
 	"golang.org/x/image/vector"
-
-	"github.com/lianzhen/lianzhen/record"
 )
 
-// MinDPI and MaxDPI bound pictures: at the most 3508 x 2480 pixels.
+// MinDPI and MaxDPI bound pictures: at the most 3508 x 2480 pixels of an A4 page.
 const (
 	MinDPI = 36
 	MaxDPI = 300
 )
 
-// PNG writes one page (Options.Page), anti-aliased, with its resolution. The error is record.Invalid for a resolution out of bounds.
-func PNG(w io.Writer, s *Sheet, dpi int) error {
-	if dpi < MinDPI || dpi > MaxDPI {
-		return record.Errorf(record.Invalid, "a picture has %d to %d dpi", MinDPI, MaxDPI)
-	}
-	p := newRaster(dpi)
-	s.drawPage(p, s.Options.Page)
-	e := png.Encoder{CompressionLevel: png.DefaultCompression}
-	return e.Encode(&physical{w: w, dpi: dpi}, p.paletted())
-}
-
-// raster draws on pixels of a few colours: a white page, inks over it in sixteen steps.
-type raster struct {
+// PNG is one page on pixels of a few colours: white, inks over it in sixteen steps, anti-aliased.
+type PNG struct {
+	dpi  int
 	img  *image.RGBA
 	px   float64 // pixels a millimetre
 	ink  []uint8 // how much of a pixel the trace that is being drawn covers
@@ -43,21 +31,31 @@ type raster struct {
 	buf  sfnt.Buffer
 }
 
-func newRaster(dpi int) *raster {
+// NewPNG is a white page of so many pixels an inch, kept within MinDPI and MaxDPI.
+func NewPNG(size Size, dpi int) *PNG {
+	dpi = min(max(dpi, MinDPI), MaxDPI)
 	px := float64(dpi) / 25.4
-	r := &raster{px: px, img: image.NewRGBA(image.Rect(0, 0, int(math.Ceil(pageWidth*px)), int(math.Ceil(pageHeight*px))))}
+	r := &PNG{dpi: dpi, px: px, img: image.NewRGBA(image.Rect(0, 0, int(math.Ceil(size.W*px)), int(math.Ceil(size.H*px))))}
 	for i := range r.img.Pix {
 		r.img.Pix[i] = 255
 	}
 	return r
 }
 
-func (p *raster) page() {}
+// Encode writes the picture with its resolution.
+func (p *PNG) Encode(w io.Writer) error {
+	e := png.Encoder{CompressionLevel: png.DefaultCompression}
+	return e.Encode(&physical{w: w, dpi: p.dpi}, p.paletted())
+}
 
-func (p *raster) fill(r rect, c colour) { p.box(r, c) }
+// Page does nothing: a picture has one.
+func (p *PNG) Page() {}
+
+// Fill fills a rectangle.
+func (p *PNG) Fill(r Rect, c Colour) { p.box(r, c) }
 
 // blend lays an ink over a pixel; cover is 0 to 255 and counts in sixteenths.
-func (p *raster) blend(x, y int, c colour, cover uint8) {
+func (p *PNG) blend(x, y int, c Colour, cover uint8) {
 	k := int(cover+8) >> 4
 	if cover >= 248 {
 		k = 16
@@ -67,18 +65,18 @@ func (p *raster) blend(x, y int, c colour, cover uint8) {
 	}
 	i := p.img.PixOffset(x, y)
 	px := p.img.Pix[i : i+3 : i+3]
-	for j, v := range [3]uint8{c.r, c.g, c.b} {
+	for j, v := range [3]uint8{c.R, c.G, c.B} {
 		px[j] = uint8((int(px[j])*(16-k) + int(v)*k + 8) >> 4)
 	}
 }
 
-func (p *raster) bounds(r rect) image.Rectangle {
-	return image.Rect(int(math.Floor(r.x*p.px)), int(math.Floor(r.y*p.px)), int(math.Ceil(r.right()*p.px)), int(math.Ceil(r.bottom()*p.px))).Intersect(p.img.Rect)
+func (p *PNG) bounds(r Rect) image.Rectangle {
+	return image.Rect(int(math.Floor(r.X*p.px)), int(math.Floor(r.Y*p.px)), int(math.Ceil(r.Right()*p.px)), int(math.Ceil(r.Bottom()*p.px))).Intersect(p.img.Rect)
 }
 
 // box fills a rectangle whose edges lie between pixels.
-func (p *raster) box(r rect, c colour) {
-	x0, y0, x1, y1 := r.x*p.px, r.y*p.px, r.right()*p.px, r.bottom()*p.px
+func (p *PNG) box(r Rect, c Colour) {
+	x0, y0, x1, y1 := r.X*p.px, r.Y*p.px, r.Right()*p.px, r.Bottom()*p.px
 	b := p.bounds(r)
 	for y := b.Min.Y; y < b.Max.Y; y++ {
 		cy := min(y1, float64(y+1)) - max(y0, float64(y))
@@ -89,74 +87,93 @@ func (p *raster) box(r rect, c colour) {
 	}
 }
 
-func (p *raster) grid(r rect) {
-	lines := func(step, skip int, c colour, width float64) {
+// Grid draws millimetre paper as far as the pixels can show it.
+func (p *PNG) Grid(r Rect) {
+	lines := func(step, skip int, c Colour, width float64) {
 		width = max(width, 0.7/p.px)
 		if float64(step)*p.px < 3 { // finer than a screen can show
 			return
 		}
-		for x := 0; x <= int(r.w); x += step {
+		for x := 0; x <= int(r.W); x += step {
 			if skip == 0 || x%skip != 0 {
-				p.box(rect{r.x + float64(x) - width/2, r.y, width, r.h}, c)
+				p.box(Rect{r.X + float64(x) - width/2, r.Y, width, r.H}, c)
 			}
 		}
-		for y := 0; y <= int(r.h); y += step {
+		for y := 0; y <= int(r.H); y += step {
 			if skip == 0 || y%skip != 0 {
-				p.box(rect{r.x, r.y + float64(y) - width/2, r.w, width}, c)
+				p.box(Rect{r.X, r.Y + float64(y) - width/2, r.W, width}, c)
 			}
 		}
 	}
-	lines(1, 5, fine, fineWidth)
-	lines(5, 0, strong, strongWidth)
+	lines(1, 5, Fine, fineWidth)
+	lines(5, 0, Strong, strongWidth)
 }
 
-func (p *raster) rule(a, b point, width float64) {
-	p.stroke(rect{0, 0, pageWidth, pageHeight}, [][]point{{a, b}}, width)
+// Rule draws a straight line.
+func (p *PNG) Rule(a, b Point, width float64) {
+	p.stroke(Rect{0, 0, float64(p.img.Rect.Dx()) / p.px, float64(p.img.Rect.Dy()) / p.px}, [][]Point{{a, b}}, width)
 }
 
-func (p *raster) trace(clip rect, runs [][]point, _ int) {
-	slim := make([][]point, len(runs))
+// Curve draws polylines.
+func (p *PNG) Curve(clip Rect, runs [][]Point, _ Name) {
+	slim := make([][]Point, len(runs))
 	for i, run := range runs {
-		slim[i] = envelope(run, 0.5/p.px)
+		slim[i] = Envelope(run, 0.5/p.px)
 	}
-	p.stroke(clip, slim, traceWidth)
+	p.stroke(clip, slim, CurveWidth)
 }
 
-// text fills the outlines of the letters; where there is none, an empty box stands for it.
-func (p *raster) text(at point, st style, s string) {
-	x := at.x
-	for _, g := range letters(s, st.bold) {
-		wd := g.advance * st.mm
+// Text fills the outlines of the letters; where there is none, an empty box stands for it.
+func (p *PNG) Text(at Point, st Style, s string) {
+	x := 0.0
+	along := turn(st.Turn)
+	on := func(x float64) Point { return Point{at.X + x*along.X, at.Y - x*along.Y} }
+	for _, g := range letters(s, st.Bold) {
+		wd := g.advance * st.MM
 		switch {
 		case g.found():
-			p.letter(g, point{x, at.y}, st)
-			if st.bold && g.face != bold {
-				p.letter(g, point{x + st.mm/30, at.y}, st)
+			p.letter(g, on(x), st, along)
+			if st.Bold && g.face != bold {
+				p.letter(g, on(x+st.MM/30), st, along)
 			}
 		default:
-			p.missing(rect{x + 0.1*wd, at.y - 0.7*st.mm, 0.8 * wd, 0.7 * st.mm}, st)
+			at := on(x)
+			for _, side := range box(at.X, at.Y, wd, st.MM) {
+				p.box(side, st.Ink)
+			}
 		}
 		x += wd
 	}
 }
 
-func (p *raster) missing(r rect, st style) {
-	line := st.mm / 18
-	p.box(rect{r.x, r.y, r.w, line}, st.ink)
-	p.box(rect{r.x, r.bottom() - line, r.w, line}, st.ink)
-	p.box(rect{r.x, r.y, line, r.h}, st.ink)
-	p.box(rect{r.right() - line, r.y, line, r.h}, st.ink)
+// turn is the direction of a base line, counter-clockwise: its cosine and sine.
+func turn(degrees float64) Point {
+	sin, cos := math.Sincos(degrees * math.Pi / 180)
+	return Point{cos, sin}
 }
 
-func (p *raster) letter(g glyph, at point, st style) {
-	size := st.mm * p.px
+// turned26 turns an outline about its place; y grows downwards.
+func turned26(q fixed.Point26_6, along Point) fixed.Point26_6 {
+	x, y := float64(q.X), float64(q.Y)
+	return fixed.Point26_6{X: fixed.Int26_6(math.Round(x*along.X + y*along.Y)), Y: fixed.Int26_6(math.Round(y*along.X - x*along.Y))}
+}
+
+func (p *PNG) letter(g glyph, at Point, st Style, along Point) {
+	size := st.MM * p.px
 	segments, err := g.face.font.LoadGlyph(&p.buf, g.index, fixed.Int26_6(size*64), nil)
 	if err != nil || len(segments) == 0 {
 		return
 	}
+	if along.Y != 0 {
+		for i := range segments {
+			for k := range segments[i].Args {
+				segments[i].Args[k] = turned26(segments[i].Args[k], along)
+			}
+		}
+	}
 	b := segments.Bounds()
-	ox, oy := math.Floor(at.x*p.px)+float64(b.Min.X.Floor())-1, math.Floor(at.y*p.px)+float64(b.Min.Y.Floor())-1
-	fx, fy := float32(at.x*p.px-ox), float32(at.y*p.px-oy)
+	ox, oy := math.Floor(at.X*p.px)+float64(b.Min.X.Floor())-1, math.Floor(at.Y*p.px)+float64(b.Min.Y.Floor())-1
+	fx, fy := float32(at.X*p.px-ox), float32(at.Y*p.px-oy)
 	w, h := b.Max.X.Ceil()-b.Min.X.Floor()+3, b.Max.Y.Ceil()-b.Min.Y.Floor()+3
 	p.area.Reset(w, h)
 	on := func(q fixed.Point26_6) (float32, float32) { return fx + float32(q.X)/64, fy + float32(q.Y)/64 }
@@ -181,14 +198,14 @@ func (p *raster) letter(g glyph, at point, st style) {
 	for y := range h {
 		for x := range w {
 			if v := mask.Pix[y*mask.Stride+x]; v > 8 && (image.Point{x + int(ox), y + int(oy)}).In(p.img.Rect) {
-				p.blend(x+int(ox), y+int(oy), st.ink, v)
+				p.blend(x+int(ox), y+int(oy), st.Ink, v)
 			}
 		}
 	}
 }
 
 // paletted is the picture with a byte a pixel. There are few colours; should there be too many, the rest take the nearest.
-func (p *raster) paletted() *image.Paletted {
+func (p *PNG) paletted() *image.Paletted {
 	out := image.NewPaletted(p.img.Rect, nil)
 	index := make(map[[3]uint8]uint8, 256)
 	var cache [1 << 10]struct { // in front of the map: most pixels are of a few colours

@@ -20,7 +20,7 @@ func utf16Hex(r rune) string {
 }
 
 // fonts adds those that the pages use and gives their resource entries.
-func (d *document) fonts(p *pdf) string {
+func (d *document) fonts(p *PDF) string {
 	var out strings.Builder
 	for _, f := range []struct {
 		name, base string

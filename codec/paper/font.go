@@ -156,7 +156,7 @@ func hanGlyph(r rune) glyph {
 	return g
 }
 
-// letter finds the outline of r. One without is as wide as an em if it is Chinese, and half an em else.
+// letter finds the outline of r. One without is as wide as an em, as it is in the font that viewers have.
 func letter(r rune, heavy bool) glyph {
 	f := regular
 	if heavy {
@@ -165,11 +165,7 @@ func letter(r rune, heavy bool) glyph {
 	if g := f.glyph(r); g.found() {
 		return g
 	}
-	g := hanGlyph(r)
-	if !g.found() && r < firstHan {
-		g.advance = 0.5
-	}
-	return g
+	return hanGlyph(r)
 }
 
 // letters are those of a text: signs that no font has are replaced by their compatible ones where there are such ("Ⅱ" by "II").
@@ -193,8 +189,8 @@ func letters(s string, heavy bool) []glyph {
 	return out
 }
 
-// width of a text, ems.
-func width(s string, heavy bool) float64 {
+// Width of a text, ems.
+func Width(s string, heavy bool) float64 {
 	w := 0.0
 	for _, g := range letters(s, heavy) {
 		w += g.advance
@@ -202,8 +198,8 @@ func width(s string, heavy bool) float64 {
 	return w
 }
 
-// wrap breaks a text into lines no wider than an amount of ems: at spaces, and before and after Chinese characters.
-func wrap(s string, ems float64, heavy bool) []string {
+// Wrap breaks a text into lines no wider than an amount of ems: at spaces, and before and after Chinese characters.
+func Wrap(s string, ems float64, heavy bool) []string {
 	var out []string
 	for para := range strings.SplitSeq(s, "\n") {
 		out = append(out, wrapLine(strings.TrimSpace(para), ems, heavy)...)
@@ -214,13 +210,16 @@ func wrap(s string, ems float64, heavy bool) []string {
 // neverFirst are the marks that do not begin a line.
 const neverFirst = "，。、；：！？）》」』”’%℃,.;:!?)"
 
+// neverLast are those that do not end one.
+const neverLast = "（《「『“‘"
+
 func wrapLine(s string, ems float64, heavy bool) []string {
 	var out []string
 	runes := []rune(s)
 	start, breakAt, w := 0, -1, 0.0
 	for i := 0; i < len(runes); i++ {
 		r := runes[i]
-		if i > start && (r == ' ' || r >= firstHan || runes[i-1] >= firstHan) && !strings.ContainsRune(neverFirst, r) {
+		if i > start && (r == ' ' || r >= firstHan || runes[i-1] >= firstHan) && !strings.ContainsRune(neverFirst, r) && !strings.ContainsRune(neverLast, runes[i-1]) {
 			breakAt = i
 		}
 		w += letter(r, heavy).advance
