@@ -1,0 +1,82 @@
+package specimen
+
+import (
+	"database/sql"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/lianzhen/lianzhen/record"
+)
+
+// sqlText gathers conditions and their arguments.
+type sqlText struct {
+	conds []string
+	args  []any
+}
+
+func (b *sqlText) arg(v any) string {
+	b.args = append(b.args, v)
+	return fmt.Sprintf("$%d", len(b.args))
+}
+
+func (b *sqlText) and(cond string) { b.conds = append(b.conds, cond) }
+
+func (b *sqlText) equal(column, v string) {
+	if v != "" {
+		b.and(column + " = " + b.arg(v))
+	}
+}
+
+func (b *sqlText) where() string {
+	if len(b.conds) == 0 {
+		return "1=1"
+	}
+	return strings.Join(b.conds, " AND ")
+}
+
+// in asks for one of the values, of which there is at least one.
+func in[S ~string](b *sqlText, column string, values []S) {
+	marks := make([]string, len(values))
+	for i, v := range values {
+		marks[i] = b.arg(string(v))
+	}
+	b.and(column + " IN (" + strings.Join(marks, ",") + ")")
+}
+
+// pageAt and openPage name where a page of rows ended that are sorted by an instant and an id.
+func pageAt(at int64, id string) string {
+	return base64.RawURLEncoding.EncodeToString([]byte(strconv.FormatInt(at, 10) + "|" + id))
+}
+
+func openPage(token string) (at int64, id string, err error) {
+	raw, err := base64.RawURLEncoding.DecodeString(token)
+	first, id, ok := strings.Cut(string(raw), "|")
+	at, numberErr := strconv.ParseInt(first, 10, 64)
+	if err != nil || !ok || numberErr != nil || !record.ValidID(id) {
+		return 0, "", record.Errorf(record.Invalid, "page_token: not one of ours")
+	}
+	return at, id, nil
+}
+
+// words are flags in a column: a blank around each.
+func joinWords(w []string) string {
+	if len(w) == 0 {
+		return ""
+	}
+	return " " + strings.Join(w, " ") + " "
+}
+
+func itoa(n int) string { return strconv.Itoa(n) }
+
+// missing turns "no row" into NotFound with the given words.
+func missing(err error, format string, args ...any) error {
+	if errors.Is(err, sql.ErrNoRows) {
+		return record.Errorf(record.NotFound, format, args...)
+	}
+	return err
+}
+
+func splitWords(s string) []string { return strings.Fields(s) }

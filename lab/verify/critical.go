@@ -1,0 +1,151 @@
+// Critical values.
+
+package verify
+
+import (
+	"slices"
+	"time"
+
+	"github.com/cockroachdb/apd/v3"
+
+	"github.com/lianzhen/lianzhen/lab/packfile"
+)
+
+// judgeCritical raises the alarms of a result. side is where the first rule that holds lies; found, what there is of critical values: none, only
+// perhaps, or certainly.
+func (p *Pack) judgeCritical(v *Verdict, rs *rules) (side string, found truth) {
+	f := &v.Inputs
+	if len(rs.critical) == 0 {
+		return "", no
+	}
+	if !p.comparable(f) && f.Value.Number.Some() {
+		v.warn(UnitUnknown, "单位无法换算为规则所用单位，未进行比较", "the unit cannot be converted into that of the rules: nothing was compared")
+		return "", perhaps
+	}
+	for _, c := range rs.critical {
+		if !c.inForce(f.At) {
+			continue
+		}
+		t := c.meets(f)
+		if len(c.Is) > 0 && !f.Value.Number.Some() && f.Value.Text != "" {
+			v.warn(NotNumeric, "结果不是数值，未与危急值界限比较", "the result is no number: it was not compared with critical limits")
+			t = perhaps
+		}
+		found = max(found, t)
+		switch t {
+		case perhaps:
+			if !f.Value.Number.Some() {
+				continue
+			}
+			v.warn(Uncertain, "结果可能为危急值，但不能确定", "the result may be a critical value, and may not")
+		case yes:
+			if side == "" {
+				side = c.side()
+			}
+			p.raise(v, c)
+		}
+	}
+	return side, found
+}
+
+// meets reports whether a result is the critical value.
+func (c *Critical) meets(f *Facts) truth {
+	if !c.Who.holds(f, true) {
+		return no
+	}
+	return c.met(f.Value)
+}
+
+func (c *Critical) met(v Value) truth {
+	if len(c.Says) > 0 {
+		if slices.Contains(c.Says, Ordinal(v.Text)) {
+			return yes
+		}
+		return no
+	}
+	e, ok := v.extent()
+	if !ok {
+		return no
+	}
+	return c.Is.hold(e)
+}
+
+func (c *Critical) side() string {
+	if len(c.Says) > 0 {
+		return "A"
+	}
+	return c.Is.side()
+}
+
+func (p *Pack) raise(v *Verdict, c *Critical) {
+	f := &v.Inputs
+	if f.AgeDays < 0 && !c.Who.Ages.All() {
+		v.warn(AgeAssumed, "年龄未知，危急值按成人判断", "of unknown age: critical values were judged as of an adult")
+	}
+	if c.Who.Sex != "" && f.Sex != c.Who.Sex {
+		v.warn(SexAssumed, "性别未知，危急值按两性判断", "of unknown sex: critical values were judged as of both")
+	}
+	if c.known(f) {
+		v.step(c.ID, c.Version, Hold, "危急值（近期已报告，未再次报警）", "a critical value that is known: no new alarm")
+		return
+	}
+	source, status := p.source(c.Source)
+	said := f.Value.String()
+	if f.Unit != "" && f.Value.Number.Some() {
+		said += " " + f.Unit
+	}
+	limit := ""
+	if len(c.Is) > 0 {
+		limit = " (" + c.Is.String() + ")"
+	}
+	v.Alarms = append(v.Alarms, Alarm{
+		Rule: c.ID, Version: c.Version, Name: c.Name, Advice: c.Advice, Minutes: c.RespondMinutes, Escalate: slices.Clone(c.Escalate),
+		Text:   packfile.Text{ZH: said + limit, EN: said + limit},
+		Source: source, Status: status,
+	})
+}
+
+// known reports a critical value that was one before and has not become so much worse that it is told again.
+func (c *Critical) known(f *Facts) bool {
+	if c.Repeat == nil {
+		return false
+	}
+	for _, b := range f.Previous { // the newest first
+		if !b.At.Before(f.At) || f.At.Sub(b.At) > time.Duration(c.Repeat.Hours)*time.Hour || c.met(b.Value) != yes {
+			continue
+		}
+		return !c.worse(b.Value, f.Value)
+	}
+	return false
+}
+
+func (c *Critical) worse(before, now Value) bool {
+	a, b := before.Number, now.Number
+	if !c.Repeat.AgainPercent.Some() || !a.Some() || !b.Some() {
+		return false
+	}
+	by, err := percent(a, b)
+	if err != nil {
+		return true
+	}
+	limit := new(apd.Decimal).Set(c.Repeat.AgainPercent.Decimal)
+	if c.side() == "L" {
+		limit.Neg(limit)
+		return by.Cmp(limit) <= 0
+	}
+	return by.Cmp(limit) >= 0
+}
+
+// percent is by how much b differs from a, of the size of a.
+func percent(a, b packfile.Decimal) (*apd.Decimal, error) {
+	out, size := new(apd.Decimal), new(apd.Decimal)
+	size.Abs(a.Decimal)
+	if _, err := arithmetic.Sub(out, b.Decimal, a.Decimal); err != nil {
+		return nil, err
+	}
+	if _, err := arithmetic.Mul(out, out, apd.New(100, 0)); err != nil {
+		return nil, err
+	}
+	_, err := arithmetic.Quo(out, out, size)
+	return out, err
+}
