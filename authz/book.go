@@ -19,7 +19,10 @@ type Book struct {
 	db     *store.DB
 	keys   *store.Keys
 	hasher *hasher
-	recent recent
+	recent recent[Caller]
+	links  recent[Device]
+
+	checkProfile func(p Protocol, yaml string) error
 }
 
 // NewBook returns the Book in db. keys hides the logins of failed sign-ins; without it they are hashed only.
@@ -33,44 +36,44 @@ const usersLock = "authz.users"
 // cacheFor is how long a credential is believed without looking: revocation reaches every gateway within it.
 const cacheFor = time.Second
 
-// recent remembers callers for a moment, by the hash of their credential.
-type recent struct {
-	mu      sync.Mutex
-	callers map[credential]seen
+// recent remembers who called for a moment, by the hash of their credential.
+type recent[T any] struct {
+	mu    sync.Mutex
+	known map[credential]seen[T]
 }
 
 type credential [sha256.Size]byte
 
-type seen struct {
-	caller Caller
-	at     time.Time
+type seen[T any] struct {
+	who T
+	at  time.Time
 }
 
 const recentMost = 20000
 
 func credentialOf(kind, text string) credential { return sha256.Sum256([]byte(kind + "\x00" + text)) }
 
-func (r *recent) get(c credential, now time.Time) (Caller, bool) {
+func (r *recent[T]) get(c credential, now time.Time) (T, bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	s, ok := r.callers[c]
+	s, ok := r.known[c]
 	age := now.Sub(s.at)
-	return s.caller, ok && age >= 0 && age < cacheFor
+	return s.who, ok && age >= 0 && age < cacheFor
 }
 
-func (r *recent) put(c credential, caller Caller, at time.Time) {
+func (r *recent[T]) put(c credential, who T, at time.Time) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.callers == nil || len(r.callers) >= recentMost {
-		r.callers = make(map[credential]seen)
+	if r.known == nil || len(r.known) >= recentMost {
+		r.known = make(map[credential]seen[T])
 	}
-	r.callers[c] = seen{caller, at}
+	r.known[c] = seen[T]{who, at}
 }
 
-func (r *recent) forget() {
+func (r *recent[T]) forget() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.callers = nil
+	r.known = nil
 }
 
 // caller answers from memory, or loads and remembers. The time is taken before loading, so that an answer read just
@@ -90,6 +93,7 @@ func (b *Book) caller(c credential, load func(now time.Time) (Caller, error)) (C
 // change runs a transaction of s over accounts, one after the other, and forgets what was remembered of callers.
 func (b *Book) change(ctx context.Context, s record.Scope, fn func(tx *store.Tx) error) error {
 	defer b.recent.forget()
+	defer b.links.forget()
 	return b.db.Tx(ctx, func(tx *store.Tx) error {
 		tx.As(s)
 		if err := tx.Lock(ctx, usersLock); err != nil {

@@ -23,7 +23,7 @@ var floors = map[string][]string{
 	"lab":       {"reading", "store", "record", "codec"},
 	"pathology": {"reading", "store", "record", "codec"},
 	"reading":   {"store", "record"},
-	"authz":     {"store", "record"},
+	"authz":     {"store", "record", "codec"},
 	"edge":      {"store", "record", "codec", "proto"},
 	"store":     {"record"},
 	"record":    {},

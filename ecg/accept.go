@@ -50,9 +50,6 @@ type Stored struct {
 	Pending  bool     // it is analysed afterwards
 }
 
-// QuarantineID names a file that was not taken.
-type QuarantineID string
-
 // Refusal is the reason a file was not taken, with its place and where the bytes are kept for a person.
 type Refusal struct {
 	Offset     int64 // in the file; -1 if it has no place

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/lianzhen/lianzhen/codec/tracing"
+	"github.com/lianzhen/lianzhen/ecg/critical"
 	"github.com/lianzhen/lianzhen/reading"
 	"github.com/lianzhen/lianzhen/record"
 	"github.com/lianzhen/lianzhen/store"
@@ -46,20 +47,27 @@ func (o Options) withDefaults() Options {
 
 // Centre takes, keeps, measures and finds tracings.
 type Centre struct {
-	db    *store.DB
-	blobs store.Blobs
-	spool *store.Spool
-	room  *reading.Room
-	reads *store.ReadNotes
-	rules ruleBook
-	opt   Options
-	wake  chan struct{} // an ambulatory recording has arrived
+	db      *store.DB
+	blobs   store.Blobs
+	spool   *store.Spool
+	room    *reading.Room
+	reads   *store.ReadNotes
+	rules   store.RuleBook[critical.Pack]
+	refused *store.Quarantine
+	opt     Options
+	wake    chan struct{} // an ambulatory recording has arrived
 }
 
 // New makes a Centre over its stores.
 func New(db *store.DB, blobs store.Blobs, spool *store.Spool, room *reading.Room, opt Options) *Centre {
+	opt = opt.withDefaults()
+	reads := store.NewReadNotes(db)
 	return &Centre{
-		db: db, blobs: blobs, spool: spool, room: room, reads: store.NewReadNotes(db), opt: opt.withDefaults(), wake: make(chan struct{}, 1),
+		db: db, blobs: blobs, spool: spool, room: room, reads: reads, opt: opt, wake: make(chan struct{}, 1),
+		rules: store.RuleBook[critical.Pack]{Packs: rulePacks, Parse: critical.Parse},
+		refused: store.NewQuarantine(db, blobs, reads, store.QuarantineOptions{
+			Table: "ecg_quarantine", Noun: "file", Act: "tracing", MaxBytes: opt.MaxQuarantine, Quota: opt.QuarantineQuota,
+		}),
 	}
 }
 

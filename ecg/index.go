@@ -196,7 +196,7 @@ func (c *Centre) alarm(ctx context.Context, tx *store.Tx, a *arrival, patient re
 	if r == nil {
 		return nil, nil
 	}
-	pack, err := c.rules.of(ctx, tx, a.site.centre.ID)
+	pack, _, err := c.rules.Of(ctx, tx, a.site.centre.ID)
 	if err != nil {
 		return nil, err
 	}

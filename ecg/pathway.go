@@ -95,7 +95,7 @@ func (c *Centre) Clocks(ctx context.Context, t Kept) ([]critical.Clock, error) {
 	if t.FirstContactAt.IsZero() {
 		return nil, nil
 	}
-	pack, err := c.rules.of(ctx, c.db, t.Centre)
+	pack, _, err := c.rules.Of(ctx, c.db, t.Centre)
 	if err != nil {
 		return nil, err
 	}

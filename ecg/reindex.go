@@ -5,11 +5,8 @@ package ecg
 import (
 	"cmp"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
-	"io"
 	"path"
 	"strings"
 
@@ -39,32 +36,19 @@ func (c *Centre) Reindex(ctx context.Context, progress func(Rebuilt)) (Rebuilt, 
 	if err != nil {
 		return out, err
 	}
-	if err := c.emptyIndex(ctx); err != nil {
+	if err := c.db.Empty(ctx, "tracing_analyses", "tracing_terms", "tracings"); err != nil {
 		return out, err
 	}
-	centres, err := c.db.Centres(ctx)
+	out.Problems, err = store.Reread(ctx, c.db, c.blobs, record.ECG, func(b store.CentreBlob) error {
+		out.Blobs++
+		err := c.reindexBlob(ctx, b, before, &out)
+		if progress != nil {
+			progress(out)
+		}
+		return err
+	})
 	if err != nil {
 		return out, err
-	}
-	for _, centre := range centres {
-		if centre.Kind != record.ECG {
-			continue
-		}
-		for b, err := range c.blobs.List(ctx, centre.Bucket+"/", "") {
-			if err != nil {
-				return out, fmt.Errorf("list blobs: %w", err)
-			}
-			out.Blobs++
-			if err := c.reindexBlob(ctx, centre, b, before, &out); err != nil {
-				if ctx.Err() != nil || record.KindOf(err) == record.Unavailable {
-					return out, err
-				}
-				out.Problems = append(out.Problems, b.Key+": "+err.Error())
-			}
-			if progress != nil {
-				progress(out)
-			}
-		}
 	}
 	return out, c.db.Tx(ctx, func(tx *store.Tx) error {
 		tx.Emit(record.Event{Act: "ecg.reindexed", Kind: "index", Object: "ecg", Outcome: record.Success}.By(system))
@@ -88,48 +72,25 @@ func (c *Centre) lostStates(ctx context.Context) (map[record.ExamID]lost, error)
 	return out, err
 }
 
-func (c *Centre) emptyIndex(ctx context.Context) error {
-	return c.db.Tx(ctx, func(tx *store.Tx) error {
-		for _, t := range []string{"tracing_analyses", "tracing_terms", "tracings"} {
-			if _, err := tx.Exec(ctx, "DELETE FROM "+t); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-}
-
 // reindexBlob reads <bucket>/<institution>/<tracing>/<ulid>.ecg or .../quarantine/<ulid>.bin.
-func (c *Centre) reindexBlob(ctx context.Context, centre store.Centre, b store.BlobInfo, before map[record.ExamID]lost, out *Rebuilt) error {
+func (c *Centre) reindexBlob(ctx context.Context, b store.CentreBlob, before map[record.ExamID]lost, out *Rebuilt) error {
 	p := strings.Split(b.Key, "/")
 	if len(p) != 4 {
 		return errors.New("not a key of the ECG centre")
 	}
-	place := site{record.InstitutionID(p[1]), centre}
+	place := site{record.InstitutionID(p[1]), b.Centre}
 	switch {
 	case p[2] == "quarantine":
-		return c.reindexQuarantine(ctx, place, b, out)
+		out.Quarantined++
+		return c.refused.Refind(ctx, place.institution, b.BlobInfo)
 	case path.Ext(p[3]) == fileExtension:
-		return c.reindexFile(ctx, place, b, before, out)
+		return c.reindexFile(ctx, place, b.BlobInfo, before, out)
 	}
 	return nil // what a sender said, or another room's blob
 }
 
-func (c *Centre) digest(ctx context.Context, key string) (string, error) {
-	r, _, err := c.blobs.Open(ctx, key)
-	if err != nil {
-		return "", err
-	}
-	defer func() { _ = r.Close() }()
-	sum := sha256.New()
-	if _, err := io.Copy(sum, r); err != nil {
-		return "", err
-	}
-	return hex.EncodeToString(sum.Sum(nil)), nil
-}
-
 func (c *Centre) reindexFile(ctx context.Context, place site, b store.BlobInfo, before map[record.ExamID]lost, out *Rebuilt) error {
-	digest, err := c.digest(ctx, b.Key)
+	digest, _, err := store.Digest(ctx, c.blobs, b.Key)
 	if err != nil {
 		return err
 	}
@@ -210,19 +171,5 @@ func (c *Centre) reindexRow(ctx context.Context, a *arrival, was lost, out *Rebu
 			}
 		}
 		return putAnalysis(ctx, tx, a)
-	})
-}
-
-func (c *Centre) reindexQuarantine(ctx context.Context, place site, b store.BlobInfo, out *Rebuilt) error {
-	digest, err := c.digest(ctx, b.Key)
-	if err != nil {
-		return err
-	}
-	out.Quarantined++
-	return c.db.Tx(ctx, func(tx *store.Tx) error {
-		_, err := tx.Exec(ctx, `INSERT INTO ecg_quarantine (id, institution_id, reason, blob_key, size, sha256, received_at)
-			VALUES ($1,$2,$3,$4,$5,$6,$7) ON CONFLICT DO NOTHING`, strings.TrimSuffix(path.Base(b.Key), quarantineExtension),
-			string(place.institution), "found when the index was made again", b.Key, b.Size, digest, record.Micros(b.ModifiedAt))
-		return err
 	})
 }

@@ -4,12 +4,9 @@ package ecg
 
 import (
 	"context"
-	"database/sql"
-	"errors"
 	"fmt"
 	"slices"
 	"strconv"
-	"sync"
 	"time"
 
 	"github.com/lianzhen/lianzhen/ecg/critical"
@@ -18,60 +15,11 @@ import (
 )
 
 // Rules is a pack with its place in the history of a centre.
-type Rules struct {
-	Centre     record.CentreID
-	Number     int // 0: the pack that came with the program
-	Version    string
-	YAML       string
-	RecordedAt time.Time
-	RecordedBy string
-	Reason     string
-}
+type Rules = store.RulePack
 
-// ruleBook remembers the packs that were read.
-type ruleBook struct {
-	mu     sync.Mutex
-	parsed map[string]*critical.Pack // by centre and number
-}
-
-// of is the pack that counts for a centre now.
-func (b *ruleBook) of(ctx context.Context, q querier, centre record.CentreID) (*critical.Pack, error) {
-	var number int
-	err := q.QueryRow(ctx, `SELECT COALESCE(MAX(number), 0) FROM ecg_rule_packs WHERE centre_id = $1`, string(centre)).Scan(&number)
-	if err != nil {
-		return nil, fmt.Errorf("critical rules: %w", err)
-	}
-	if number == 0 {
-		return critical.Default(), nil
-	}
-	key := string(centre) + "/" + strconv.Itoa(number)
-	b.mu.Lock()
-	known := b.parsed[key]
-	b.mu.Unlock() // never held while a database is asked: a transaction may wait for it
-	if known != nil {
-		return known, nil
-	}
-	var body string
-	if err := q.QueryRow(ctx, `SELECT body FROM ecg_rule_packs WHERE centre_id = $1 AND number = $2`, string(centre), number).Scan(&body); err != nil {
-		return nil, fmt.Errorf("critical rules: %w", err)
-	}
-	p, err := critical.Parse([]byte(body))
-	if err != nil {
-		return nil, fmt.Errorf("critical rules %s: %w", key, err)
-	}
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if b.parsed == nil {
-		b.parsed = map[string]*critical.Pack{}
-	}
-	b.parsed[key] = p
-	return p, nil
-}
-
-// querier is a *store.DB or a *store.Tx.
-type querier interface {
-	QueryRow(ctx context.Context, query string, args ...any) *store.Row
-}
+var rulePacks = store.RulePacks{Table: "ecg_rule_packs", Default: func() (version, yaml string) {
+	return critical.Default().Version, string(critical.DefaultYAML())
+}}
 
 // CriticalRules gives the pack of a centre that the scope reaches; an empty centre is that of the caller.
 func (c *Centre) CriticalRules(ctx context.Context, s record.Scope, centre record.CentreID) (Rules, error) {
@@ -79,21 +27,7 @@ func (c *Centre) CriticalRules(ctx context.Context, s record.Scope, centre recor
 	if err != nil {
 		return Rules{}, err
 	}
-	return c.newestRules(ctx, c.db, centre)
-}
-
-func (c *Centre) newestRules(ctx context.Context, q querier, centre record.CentreID) (Rules, error) {
-	r := Rules{Centre: centre}
-	var at int64
-	err := q.QueryRow(ctx, `SELECT number, version, body, recorded_at, recorded_by, reason FROM ecg_rule_packs WHERE centre_id = $1
-		ORDER BY number DESC LIMIT 1`, string(centre)).Scan(&r.Number, &r.Version, &r.YAML, &at, &r.RecordedBy, &r.Reason)
-	if errors.Is(err, sql.ErrNoRows) {
-		p := critical.Default()
-		r.Version, r.YAML = p.Version, string(critical.DefaultYAML())
-		return r, nil
-	}
-	r.RecordedAt = record.FromMicros(at)
-	return r, err
+	return rulePacks.Newest(ctx, c.db, centre)
 }
 
 // reachedCentre is an ECG centre whose host the scope reaches.
@@ -112,7 +46,7 @@ func (c *Centre) reachedCentre(ctx context.Context, s record.Scope, id record.Ce
 
 // Buttons are the critical values of a tracing that only a doctor raises, by the county's rules; those that the numbers suggest have evidence.
 func (c *Centre) Buttons(ctx context.Context, t Kept) ([]critical.Alarm, error) {
-	pack, err := c.rules.of(ctx, c.db, t.Centre)
+	pack, _, err := c.rules.Of(ctx, c.db, t.Centre)
 	if err != nil {
 		return nil, err
 	}
@@ -154,37 +88,20 @@ func (c *Centre) UpdateRules(ctx context.Context, s record.Scope, r Rules, base 
 		trials, err := c.tryRules(ctx, centre, pack, days)
 		return r, trials, err
 	}
-	if r.Reason == "" {
-		return Rules{}, nil, record.Errorf(record.Invalid, "reason: say why the rules change")
-	}
-	err = c.db.Tx(ctx, func(tx *store.Tx) error {
+	r.RecordedBy = s.Actor.Display
+	var kept Rules
+	err = c.db.Tx(ctx, func(tx *store.Tx) (err error) {
 		tx.As(s)
-		if err := tx.Lock(ctx, "ecg-rules:"+string(centre)); err != nil {
+		if kept, err = rulePacks.Put(ctx, tx, r, base); err != nil {
 			return err
-		}
-		now, err := c.newestRules(ctx, tx, centre)
-		if err != nil {
-			return err
-		}
-		if now.Number != base {
-			return record.Errorf(record.Conflict, "the rules were changed by somebody else: number %d counts now", now.Number)
-		}
-		if now.Version == pack.Version {
-			return record.Errorf(record.Invalid, "version: %s is that of the rules that count now; give the changed rules a new one", pack.Version)
-		}
-		r.Number, r.RecordedAt, r.RecordedBy = now.Number+1, tx.Now(), s.Actor.Display
-		_, err = tx.Exec(ctx, `INSERT INTO ecg_rule_packs (centre_id, number, version, body, recorded_at, recorded_by, reason) VALUES ($1,$2,$3,$4,$5,$6,$7)`,
-			string(centre), r.Number, r.Version, r.YAML, record.Micros(r.RecordedAt), r.RecordedBy, r.Reason)
-		if err != nil {
-			return fmt.Errorf("keep rules: %w", err)
 		}
 		tx.Emit(record.Event{
 			Act: "ecg.rules.changed", Institution: s.Actor.Institution, Kind: "rules", Object: string(centre), Outcome: record.Success,
-			Detail: map[string]string{"version": r.Version, "number": strconv.Itoa(r.Number)},
+			Detail: map[string]string{"version": kept.Version, "number": strconv.Itoa(kept.Number)},
 		}.By(s))
 		return nil
 	})
-	return r, nil, err
+	return kept, nil, err
 }
 
 const trialPage = 200

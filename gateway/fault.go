@@ -16,6 +16,7 @@ import (
 	"google.golang.org/protobuf/types/known/structpb"
 
 	"github.com/lianzhen/lianzhen/ecg"
+	"github.com/lianzhen/lianzhen/lab"
 	"github.com/lianzhen/lianzhen/imaging"
 	"github.com/lianzhen/lianzhen/record"
 )
@@ -158,19 +159,25 @@ func (c *call) note(ctx context.Context, code codes.Code, err error) {
 func placeOf(err error) *structpb.Struct {
 	var object *imaging.Refusal
 	var file *ecg.Refusal
-	var offset int64
+	var message *lab.Refusal
+	offset := int64(-1)
 	var quarantine string
 	switch {
 	case errors.As(err, &object):
 		offset, quarantine = object.Offset, string(object.Quarantine)
 	case errors.As(err, &file):
 		offset, quarantine = file.Offset, string(file.Quarantine)
+	case errors.As(err, &message):
+		quarantine = string(message.Quarantine)
 	default:
 		return nil
 	}
 	place := &structpb.Struct{Fields: map[string]*structpb.Value{"reason": structpb.NewStringValue(record.Public(err))}}
 	if offset >= 0 {
 		place.Fields["offset"] = structpb.NewNumberValue(float64(offset))
+	}
+	if message != nil && message.Place != "" {
+		place.Fields["place"] = structpb.NewStringValue(message.Place)
 	}
 	if quarantine != "" {
 		place.Fields["quarantineId"] = structpb.NewStringValue(quarantine)

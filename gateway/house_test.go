@@ -27,6 +27,9 @@ import (
 	"github.com/lianzhen/lianzhen/imaging"
 	"github.com/lianzhen/lianzhen/imaging/exchange"
 	"github.com/lianzhen/lianzhen/imaging/worklist"
+	"github.com/lianzhen/lianzhen/lab/catalogue"
+	"github.com/lianzhen/lianzhen/lab/quality"
+	"github.com/lianzhen/lianzhen/lab/specimen"
 	"github.com/lianzhen/lianzhen/reading"
 	"github.com/lianzhen/lianzhen/record"
 	"github.com/lianzhen/lianzhen/store"
@@ -83,9 +86,10 @@ func newHouse(t testing.TB, change ...func(*Deps)) *house {
 	log := &logBook{}
 	deps := Deps{
 		DB: db, Keys: keys, Blobs: blobs, Book: authz.NewBook(db, keys), Guard: guard, Room: room, Imaging: centre, ECG: tracings,
-		Worklist: worklist.New(db, worklist.Options{}),
-		Desk:     recognition.NewDesk(db, recognition.Default()),
-		Log:      slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug})),
+		Worklist: worklist.New(db, worklist.Options{}), Specimens: specimen.New(db, specimen.Options{}),
+		Desk:    recognition.NewDesk(db, recognition.Default()),
+		Quality: quality.New(db, quality.Options{}), Catalogue: catalogue.New(db),
+		Log:     slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	}
 	deps.Options.Drain = 5 * time.Second
 	deps.Exchange = exchange.New(db, centre, exchange.Options{

@@ -51,6 +51,8 @@ func (s *Server) routes() []route {
 		{pattern: "POST /api/v1/imaging/studies/{id}/teaching", rule: rule{kind: "imaging", act: "teach"}, handle: s.postTeaching},
 		{pattern: "POST /api/v1/ecg/tracings", rule: rule{kind: "ecg", act: "write"}, handle: s.putTracing},
 		{pattern: "GET /api/v1/ecg/tracings/{id}/file", rule: rule{kind: "ecg", act: "read"}, handle: s.getTracingFile},
+		{pattern: "POST /api/v1/lab/messages", rule: rule{kind: "lab", act: "write"}, handle: s.putLabMessage},
+		{pattern: "GET /api/v1/lab/quarantine/{id}/file", rule: rule{kind: "lab", act: "resolve"}, handle: s.getLabQuarantine},
 		{pattern: "GET /api/v1/ecg/quarantine/{id}/file", rule: rule{kind: "ecg", act: "resolve"}, handle: s.getTracingQuarantine},
 		{pattern: "GET /api/v1/imaging/quarantine/{id}/file", rule: rule{kind: "imaging", act: "resolve"}, handle: s.getQuarantineFile},
 	}

@@ -180,7 +180,7 @@ func instanceToPB(i imaging.Instance) *pb.Instance {
 func quarantinedToPB(q imaging.Quarantined) *pb.QuarantinedObject {
 	return &pb.QuarantinedObject{
 		QuarantineId: string(q.ID), InstitutionId: string(q.Institution), Reason: q.Reason, SopInstanceUid: q.SOPUID,
-		InstanceId: string(q.Instance), Size: q.Size, Sha256: q.SHA256, ReceivedAt: instant(record.FromMicros(q.ReceivedAt)),
+		InstanceId: string(q.Instance), Size: q.Size, Sha256: q.SHA256, ReceivedAt: instant(q.ReceivedAt),
 		Resolution: q.Resolution, ResolvedBy: q.ResolvedBy,
 	}
 }

@@ -117,12 +117,13 @@ func (s *directoryServer) CreateDevice(ctx context.Context, req *pb.CreateDevice
 	return deviceOr(s.Book.CreateDevice(ctx, scopeOf(ctx), authz.Device{
 		Institution: record.InstitutionID(in.GetInstitutionId()), Name: in.GetName(), AETitle: in.GetAeTitle(),
 		Address: in.GetAddress(), Modality: in.GetModality(), Role: in.GetRole(), Certificate: in.GetCertificate(),
+		Protocol: authz.Protocol(in.GetProtocol()), Link: in.GetLink(), Profile: authz.Profile{YAML: in.GetProfile()},
 	}))
 }
 
 func (s *directoryServer) UpdateDevice(ctx context.Context, req *pb.UpdateDeviceRequest) (*pb.Device, error) {
 	in := req.GetDevice()
-	has, err := masked(req.GetUpdateMask(), "device_id", "name", "address", "modality", "active", "role", "certificate")
+	has, err := masked(req.GetUpdateMask(), "device_id", "name", "address", "modality", "active", "role", "certificate", "profile")
 	if err != nil {
 		return nil, err
 	}
@@ -133,6 +134,7 @@ func (s *directoryServer) UpdateDevice(ctx context.Context, req *pb.UpdateDevice
 	set(has("active"), &c.Active, ptr(in.GetActive()))
 	set(has("role"), &c.Role, ptr(in.GetRole()))
 	set(has("certificate"), &c.Certificate, ptr(in.GetCertificate()))
+	set(has("profile"), &c.Profile, ptr(in.GetProfile()))
 	return deviceOr(s.Book.UpdateDevice(ctx, scopeOf(ctx), authz.DeviceID(in.GetDeviceId()), c))
 }
 
@@ -201,7 +203,8 @@ func keyToPB(k authz.APIKey) *pb.ApiKey {
 func deviceToPB(d authz.Device) *pb.Device {
 	return &pb.Device{
 		DeviceId: string(d.ID), InstitutionId: string(d.Institution), Name: d.Name, AeTitle: d.AETitle, Address: d.Address,
-		Modality: d.Modality, Role: d.Role, Certificate: d.Certificate, Active: d.Active,
+		Modality: d.Modality, Role: d.Role, Certificate: d.Certificate, Active: d.Active, Protocol: string(d.Protocol), Link: d.Link,
+		Profile: d.Profile.YAML, ProfileNumber: int32(d.Profile.Number),
 	}
 }
 

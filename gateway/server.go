@@ -34,11 +34,17 @@ import (
 	"github.com/lianzhen/lianzhen/authz"
 	"github.com/lianzhen/lianzhen/authz/recognition"
 	"github.com/lianzhen/lianzhen/ecg"
+	"github.com/lianzhen/lianzhen/gateway/astm"
 	"github.com/lianzhen/lianzhen/gateway/dicomweb"
 	"github.com/lianzhen/lianzhen/gateway/dimse"
+	"github.com/lianzhen/lianzhen/gateway/mllp"
 	"github.com/lianzhen/lianzhen/imaging"
 	"github.com/lianzhen/lianzhen/imaging/exchange"
 	"github.com/lianzhen/lianzhen/imaging/worklist"
+	"github.com/lianzhen/lianzhen/lab"
+	"github.com/lianzhen/lianzhen/lab/catalogue"
+	"github.com/lianzhen/lianzhen/lab/quality"
+	"github.com/lianzhen/lianzhen/lab/specimen"
 	pb "github.com/lianzhen/lianzhen/proto/lianzhen/v1"
 	"github.com/lianzhen/lianzhen/reading"
 	"github.com/lianzhen/lianzhen/record"
@@ -47,20 +53,24 @@ import (
 
 // Deps are the rooms behind the doors.
 type Deps struct {
-	DB       *store.DB
-	Keys     *store.Keys
-	Blobs    store.Blobs
-	Book     *authz.Book
-	Guard    *authz.Guard
-	Desk     *recognition.Desk
-	Room     *reading.Room
-	Imaging  *imaging.Centre
-	ECG      *ecg.Centre
-	Worklist *worklist.Worklist
-	Exchange *exchange.Exchange
-	Portal   http.Handler // everything that no other route takes; nil: nothing
-	Log      *slog.Logger // default slog.Default()
-	Options  Options
+	DB        *store.DB
+	Keys      *store.Keys
+	Blobs     store.Blobs
+	Book      *authz.Book
+	Guard     *authz.Guard
+	Desk      *recognition.Desk
+	Room      *reading.Room
+	Imaging   *imaging.Centre
+	ECG       *ecg.Centre
+	Worklist  *worklist.Worklist
+	Exchange  *exchange.Exchange
+	Quality   *quality.Desk
+	Catalogue *catalogue.Desk
+	Lab       *lab.Centre
+	Specimens *specimen.Desk
+	Portal    http.Handler // everything that no other route takes; nil: nothing
+	Log       *slog.Logger // default slog.Default()
+	Options   Options
 }
 
 // Options are the limits of the doors; the zero value of each means its default.
@@ -75,6 +85,8 @@ type Options struct {
 	Origins   []string // pages of other hosts that may use DICOMweb with a key, "https://viewer.example"; empty: none
 
 	DIMSE DIMSE
+	ASTM  ASTM
+	HL7   HL7
 
 	InFlight int // objects in the air on one upload stream; default 64
 
@@ -112,6 +124,8 @@ type Server struct {
 
 	dicomweb *dicomweb.Door
 	dimse    *dimse.Door
+	astm     *astm.Door
+	mllp     *mllp.Door
 
 	associations    context.Context // of the DIMSE door: ends when the server stops
 	endAssociations context.CancelFunc
@@ -157,6 +171,10 @@ func New(deps Deps) (*Server, error) {
 	s.once = newOnce(deps.DB, deps.Keys)
 	s.associations, s.endAssociations = context.WithCancel(context.Background())
 	s.dimse = s.newDIMSE()
+	s.openLab()
+	s.astm = s.newASTM()
+	s.mllp = s.newMLLP()
+	deps.Book.CheckProfiles(checkLinkProfile)
 	s.dicomweb = dicomweb.New(deps.Imaging, deps.Worklist, s.dicomwebOptions())
 	s.public = grpc.NewServer(append(s.grpcOptions(false), publicLimits(deps.Options.TLS)...)...)
 	s.private = grpc.NewServer(append(s.grpcOptions(true), grpc.MaxConcurrentStreams(10000))...)
@@ -213,11 +231,13 @@ type Listeners struct {
 	GRPC, HTTP, Ops net.Listener
 
 	DIMSE, DIMSETLS net.Listener // the second speaks TLS
+	ASTM, ASTMTLS   net.Listener
+	MLLP, MLLPTLS   net.Listener
 }
 
 // Serve answers until ctx ends or a door breaks, then lets the work in hand finish.
 func (s *Server) Serve(ctx context.Context, l Listeners) error {
-	broken := make(chan error, 6)
+	broken := make(chan error, 12)
 	open := func(serve func() error) { go func() { broken <- serve() }() }
 	open(func() error { return s.private.Serve(s.line) })
 	if l.GRPC != nil {
@@ -238,6 +258,8 @@ func (s *Server) Serve(ctx context.Context, l Listeners) error {
 			})
 		}
 	}
+	s.openASTM(l, open)
+	s.openMLLP(l, open)
 	s.setServing(true)
 	var err error
 	select {
@@ -302,6 +324,10 @@ func (s *Server) register(g *grpc.Server) {
 	pb.RegisterEcgServiceServer(g, &ecgServer{Server: s})
 	pb.RegisterWorklistServiceServer(g, &worklistServer{Server: s})
 	pb.RegisterExchangeServiceServer(g, &exchangeServer{Server: s})
+	pb.RegisterLabQualityServiceServer(g, &labQualityServer{Server: s})
+	pb.RegisterLabCatalogueServiceServer(g, &labCatalogueServer{Server: s})
+	pb.RegisterLabServiceServer(g, &labServer{Server: s})
+	pb.RegisterLabSpecimenServiceServer(g, &labSpecimenServer{Server: s})
 	pb.RegisterReadingServiceServer(g, &readingServer{Server: s})
 	pb.RegisterRecognitionServiceServer(g, &recognitionServer{Server: s})
 	pb.RegisterAuditServiceServer(g, &auditServer{Server: s})

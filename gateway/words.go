@@ -79,6 +79,18 @@ func resultToPB(r record.Result) *pb.Result {
 		ProcedureCode: r.Exam.Procedure, AccessionNumber: r.Exam.Accession, Title: r.Exam.Title,
 		PerformedAt: instant(r.Exam.PerformedAt), SignedAt: instant(r.SignedAt), Status: resultStates.out(r.Status),
 		Positive: r.Positive, CaseId: string(r.Case), ReportId: string(r.Report),
+		LaboratoryId: string(r.Laboratory), Quality: resultQualityToPB(r.Quality),
+	}
+}
+
+// resultQualityToPB is nil where nobody said anything of quality.
+func resultQualityToPB(q record.Quality) *pb.ResultQuality {
+	if q.At.IsZero() {
+		return nil
+	}
+	return &pb.ResultQuality{
+		Internal: string(q.Internal), InternalAt: instant(q.InternalAt), Certificate: q.External, CertificateScope: q.ExternalScope,
+		CertificateFrom: instant(q.ExternalFrom), CertificateUntil: instant(q.ExternalUntil), CertificateRevokedAt: instant(q.RevokedAt), At: instant(q.At),
 	}
 }
 

@@ -51,6 +51,7 @@ type Centre struct {
 	room     *reading.Room
 	packer   *store.Packer[*arrival]
 	reads    *store.ReadNotes
+	waiting  *store.Quarantine
 	arriving arrivals
 	commits  *store.Committer
 	opt      Options
@@ -62,6 +63,7 @@ type Centre struct {
 // New makes a Centre over its stores. Close it before them.
 func New(db *store.DB, blobs store.Blobs, spool *store.Spool, room *reading.Room, opt Options) *Centre {
 	c := &Centre{db: db, blobs: blobs, spool: spool, room: room, opt: opt.withDefaults(), reads: store.NewReadNotes(db), metadata: newMetadataCache()}
+	c.waiting = store.NewQuarantine(db, blobs, c.reads, quarantineOptions(c.opt))
 	c.opt.Pack.NewKey, c.opt.Pack.More = c.packKey, c.arriving.some
 	if _, local := blobs.(*store.Dir); local { // an S3 server takes too long to keep a transaction open
 		c.opt.Pack.Early = earlyCommit

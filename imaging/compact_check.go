@@ -6,7 +6,6 @@ import (
 	"archive/tar"
 	"context"
 	"errors"
-	"fmt"
 	"io"
 
 	"github.com/lianzhen/lianzhen/codec/dicom/compact"
@@ -15,34 +14,26 @@ import (
 )
 
 // fsckContainer compares one row with its container: that it is there, or what it restores.
-func (c *Centre) fsckContainer(ctx context.Context, r keptRow, opt FsckOptions, out *Fsck) error {
-	missing := func() { out.MissingBytes = append(out.MissingBytes, r.id+" "+r.key) }
-	x, err := c.containerAt(ctx, r.key, r.offset)
+func (c *Centre) fsckContainer(ctx context.Context, r store.Kept, quick bool, out *Fsck) error {
+	x, err := c.containerAt(ctx, r.Key, r.Offset)
 	if err != nil {
-		missing()
+		out.Missing(r)
 		return ctx.Err()
 	}
-	if opt.Quick {
-		b, err := c.blobs.Stat(ctx, r.key)
-		switch {
-		case record.KindOf(err) == record.NotFound, err == nil && b.Size < r.offset+x.length:
-			missing()
-		case err != nil:
-			return fmt.Errorf("check %s: %w", r.key, err)
-		}
-		return nil
+	if quick {
+		return out.Stat(ctx, c.blobs, r, r.Offset+x.length)
 	}
-	got, pieces, err := c.digestIn(ctx, r.key, r.offset, x.length)
+	got, pieces, err := c.digestIn(ctx, r.Key, r.Offset, x.length)
 	var format *compact.FormatError
 	switch kind := record.KindOf(err); {
 	case errors.As(err, &format) && format.Kind == compact.Truncated, kind == record.NotFound, kind == record.Invalid:
-		missing()
+		out.Missing(r)
 	case errors.As(err, &format):
-		out.WrongSHA256 = append(out.WrongSHA256, r.id+" "+r.key)
+		out.Changed(r)
 	case err != nil:
-		return fmt.Errorf("check %s: %w", r.key, err)
-	case got != Digest{r.sha256, r.size}, string(pieces) != string(x.pieces):
-		out.WrongSHA256 = append(out.WrongSHA256, r.id+" "+r.key)
+		return err
+	case got != Digest{r.SHA256, r.Size}, string(pieces) != string(x.pieces):
+		out.Changed(r)
 	}
 	return nil
 }

@@ -16,28 +16,23 @@ import (
 // maxCorrectionDocument bounds a document that is read back: its lists are bounded, and so are the attributes of a study.
 const maxCorrectionDocument = 4 << 20
 
-// readCorrections makes rows of the documents of a bucket, and those that undo in another pass behind it, since they may be met
+// readCorrections makes rows of the documents, and those that undo in another pass behind it, since they may be met
 // before what they undo. Rows that are there stay: they know more.
-func (c *Centre) readCorrections(ctx context.Context, bucket string, undoing bool, out *Rebuilt) error {
-	for b, err := range c.blobs.List(ctx, bucket+"/", "") {
-		if err != nil {
-			return fmt.Errorf("list blobs: %w", err)
-		}
+func (c *Centre) readCorrections(ctx context.Context, undoing bool, out *Rebuilt) error {
+	problems, err := store.Reread(ctx, c.db, c.blobs, record.Imaging, func(b store.CentreBlob) error {
 		if !strings.HasSuffix(b.Key, correctionSuffix) {
-			continue
+			return nil
 		}
 		if err := c.readCorrection(ctx, b.Key, undoing); err != nil {
-			if ctx.Err() != nil || record.KindOf(err) == record.Unavailable {
-				return err
-			}
-			out.Problems = append(out.Problems, b.Key+": "+err.Error())
-			continue
+			return err
 		}
 		if !undoing {
 			out.Corrections++
 		}
-	}
-	return nil
+		return nil
+	})
+	out.Problems = append(out.Problems, problems...)
+	return err
 }
 
 func (c *Centre) readCorrection(ctx context.Context, key string, undoing bool) error {
@@ -161,7 +156,7 @@ func (c *Centre) fsckCorrections(ctx context.Context, out *Fsck) error {
 			}
 			switch _, err := c.blobs.Stat(ctx, key); {
 			case record.KindOf(err) == record.NotFound:
-				out.MissingBytes = append(out.MissingBytes, k.id+" "+key)
+				out.Missing(store.Kept{ID: k.id, Key: key})
 			case err != nil:
 				return fmt.Errorf("check %s: %w", key, err)
 			}

@@ -9,9 +9,8 @@ import (
 )
 
 type (
-	SeriesID     string // a series of one institution
-	InstanceID   string // an instance of one institution
-	QuarantineID string // an object that was not taken
+	SeriesID   string // a series of one institution
+	InstanceID string // an instance of one institution
 )
 
 func digestID(kind string, institution record.InstitutionID, uid dicom.UID) string {

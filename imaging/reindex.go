@@ -8,7 +8,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
-	"fmt"
 	"io"
 	"path"
 	"strings"
@@ -43,45 +42,28 @@ func (c *Centre) Reindex(ctx context.Context, progress func(Rebuilt)) (Rebuilt, 
 	if err != nil {
 		return out, err
 	}
-	if err := c.emptyIndex(ctx); err != nil {
-		return out, err
-	}
-	centres, err := c.db.Centres(ctx)
-	if err != nil {
+	if err := c.db.Empty(ctx, derived...); err != nil {
 		return out, err
 	}
 	for _, undoing := range []bool{false, true} {
-		for _, centre := range centres {
-			if centre.Kind != record.Imaging {
-				continue
-			}
-			if err := c.readCorrections(ctx, centre.Bucket, undoing, &out); err != nil {
-				return out, err
-			}
+		if err := c.readCorrections(ctx, undoing, &out); err != nil {
+			return out, err
 		}
 	}
 	if err := c.markCorrections(ctx); err != nil {
 		return out, err
 	}
-	for _, centre := range centres {
-		if centre.Kind != record.Imaging {
-			continue
+	problems, err := store.Reread(ctx, c.db, c.blobs, record.Imaging, func(b store.CentreBlob) error {
+		out.Blobs++
+		err := c.reindexBlob(ctx, b, &out)
+		if progress != nil {
+			progress(out)
 		}
-		for b, err := range c.blobs.List(ctx, centre.Bucket+"/", "") {
-			if err != nil {
-				return out, fmt.Errorf("list blobs: %w", err)
-			}
-			out.Blobs++
-			if err := c.reindexBlob(ctx, centre, b, &out); err != nil {
-				if ctx.Err() != nil || record.KindOf(err) == record.Unavailable {
-					return out, err
-				}
-				out.Problems = append(out.Problems, b.Key+": "+err.Error())
-			}
-			if progress != nil {
-				progress(out)
-			}
-		}
+		return err
+	})
+	out.Problems = append(out.Problems, problems...)
+	if err != nil {
+		return out, err
 	}
 	if err := c.remakeCorrected(ctx); err != nil {
 		return out, err
@@ -123,22 +105,16 @@ func (c *Centre) restoreStates(ctx context.Context, before map[record.ExamID]stu
 
 var derived = []string{"containers", "instance_forms", "instance_metadata", "instances", "series", "study_names", "study_modalities", "studies"}
 
-func (c *Centre) emptyIndex(ctx context.Context) error {
-	return c.db.Tx(ctx, func(tx *store.Tx) error {
-		for _, t := range derived {
-			if _, err := tx.Exec(ctx, "DELETE FROM "+t); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-}
-
 // reindexBlob reads <bucket>/<institution>/<study>/<ulid>.{tar,dcm} or .../quarantine/<ulid>.bin.
-func (c *Centre) reindexBlob(ctx context.Context, centre store.Centre, b store.BlobInfo, out *Rebuilt) error {
+func (c *Centre) reindexBlob(ctx context.Context, b store.CentreBlob, out *Rebuilt) error {
 	p := strings.Split(b.Key, "/")
 	if len(p) != 4 {
 		return errors.New("not a key of the imaging centre")
+	}
+	place := site{record.InstitutionID(p[1]), b.Centre}
+	if p[2] == "quarantine" {
+		out.Quarantined++
+		return c.waiting.Refind(ctx, place.institution, b.BlobInfo)
 	}
 	r, _, err := c.blobs.Open(ctx, b.Key)
 	if err != nil {
@@ -146,20 +122,17 @@ func (c *Centre) reindexBlob(ctx context.Context, centre store.Centre, b store.B
 	}
 	defer func() { _ = r.Close() }()
 	in := &offsetReader{r: r}
-	place := site{record.InstitutionID(p[1]), centre}
 	switch {
-	case p[2] == "quarantine":
-		return c.reindexQuarantine(ctx, place, b, in, out)
 	case path.Ext(p[3]) == ".dcm":
-		a, err := c.arrivalOf(in, place, b)
+		a, err := c.arrivalOf(in, place, b.BlobInfo)
 		if err != nil {
 			return err
 		}
 		return c.recommit(ctx, []packed{{Item: a, Key: b.Key, Length: a.size}}, out)
 	case path.Ext(p[3]) == containerPack:
-		return c.reindexContainers(ctx, place, b, in, out)
+		return c.reindexContainers(ctx, place, b.BlobInfo, in, out)
 	case path.Ext(p[3]) == ".tar":
-		return c.reindexPack(ctx, place, b, in, out)
+		return c.reindexPack(ctx, place, b.BlobInfo, in, out)
 	}
 	return nil // another room's blob
 }
@@ -217,20 +190,6 @@ func (c *Centre) recommit(ctx context.Context, items []packed, out *Rebuilt) err
 		}
 	}
 	return nil
-}
-
-func (c *Centre) reindexQuarantine(ctx context.Context, place site, b store.BlobInfo, in *offsetReader, out *Rebuilt) error {
-	sum := sha256.New()
-	if _, err := io.Copy(sum, in); err != nil {
-		return err
-	}
-	out.Quarantined++
-	return c.db.Tx(ctx, func(tx *store.Tx) error {
-		_, err := tx.Exec(ctx, `INSERT INTO quarantine (id, institution_id, reason, blob_key, size, sha256, received_at)
-			VALUES ($1,$2,$3,$4,$5,$6,$7) ON CONFLICT DO NOTHING`, strings.TrimSuffix(path.Base(b.Key), ".bin"),
-			string(place.institution), "found when the index was made again", b.Key, in.n, hex.EncodeToString(sum.Sum(nil)), record.Micros(b.ModifiedAt))
-		return err
-	})
 }
 
 // offsetReader counts what was read. It is no Seeker, so that archive/tar reads no byte ahead of an entry.

@@ -48,6 +48,30 @@ func (r *Room) Open(ctx context.Context, tx *store.Tx, e record.Exam, clinicalIn
 	return "", record.Errorf(record.Unavailable, "the case of exam %s is being changed; try again", e.ID)
 }
 
+// OpenSettled makes the case of an exam whose results their maker stands for: nobody is waited for, and critical values can be raised on it. A
+// case that is there stays as it is.
+func (r *Room) OpenSettled(ctx context.Context, tx *store.Tx, e record.Exam, clinicalInfo string) (record.CaseID, error) {
+	if err := checkExam(&e); err != nil {
+		return "", err
+	}
+	fresh := r.newCase(tx, e, plainText(clinicalInfo, maxClinicalInfo))
+	fresh.State, fresh.rest = Signed, Signed
+	made, err := insertCase(ctx, tx, &fresh)
+	if err != nil {
+		return "", err
+	}
+	if !made {
+		c, found, err := r.caseOf(ctx, tx, e.ID)
+		if err == nil && !found {
+			err = fmt.Errorf("the case of exam %s is neither new nor there", e.ID)
+		}
+		return c.ID, err
+	}
+	s := record.Scope{All: true, Actor: system}
+	tx.Emit(fresh.event("case.opened").By(s))
+	return fresh.ID, remember(ctx, tx, &fresh, system, "case.opened", "", fresh.OpenedAt)
+}
+
 var system = record.Actor{Kind: record.ActorSystem, ID: "reading"}
 
 func checkExam(e *record.Exam) error {
@@ -102,6 +126,9 @@ func (r *Room) reopen(ctx context.Context, tx *store.Tx, s record.Scope, e recor
 	}
 	c, act := old, "case.updated"
 	r.follow(&c, e, info, tx)
+	if c.State == Signed && c.Report == "" { // nobody was waited for until now
+		c.State, c.rest = Waiting, Waiting
+	}
 	if c.Report != "" || c.State == Submitted {
 		c.Additions, act = true, "case.addition"
 	} else if c == old {

@@ -18,6 +18,7 @@
 package reading
 
 import (
+	"context"
 	"time"
 
 	"github.com/lianzhen/lianzhen/record"
@@ -61,6 +62,30 @@ type Room struct {
 	db    *store.DB
 	blobs store.Blobs
 	opt   Options
+
+	publishers map[record.CentreKind]Publisher
+}
+
+// Publisher is what a centre does with its results in the transaction that signs, corrects or withdraws a report; Report.Status says which. An
+// error undoes the signature.
+type Publisher func(ctx context.Context, tx *store.Tx, s record.Scope, rep Report) error
+
+// Publishes makes a centre write the results of its exams itself, where one exam has more than the one that the room writes. It is called
+// before the room is used.
+func (r *Room) Publishes(kind record.CentreKind, p Publisher) {
+	if r.publishers == nil {
+		r.publishers = map[record.CentreKind]Publisher{}
+	}
+	r.publishers[kind] = p
+}
+
+// putResult tells other institutions what became of a report.
+func (r *Room) putResult(ctx context.Context, tx *store.Tx, s record.Scope, rep Report, status record.ResultStatus) error {
+	if p := r.publishers[rep.Exam.Kind]; p != nil {
+		rep.Status = status
+		return p(ctx, tx, s, rep)
+	}
+	return tx.PutResult(ctx, rep.result(status))
 }
 
 // NewRoom makes the room over its database and the blobs that keep signed reports.

@@ -37,7 +37,7 @@ func (r *Room) Sign(ctx context.Context, s record.Scope, id record.CaseID, etag 
 	d.do = func(ctx context.Context, tx *store.Tx, c *Case) error {
 		c.Report, c.ReportVersion, c.withdrawn = rep.ID, rep.Version, false
 		c.Reviewer, c.rest, c.amendReason = rep.Reviewer, Signed, ""
-		return publish(ctx, tx, s, c, &rep, doc)
+		return r.publish(ctx, tx, s, c, &rep, doc)
 	}
 	if _, err := r.act(ctx, s, id, d); err != nil {
 		return Report{}, err
@@ -95,14 +95,14 @@ var signedAs = map[record.ResultStatus]string{
 	record.Withdrawn: "report.withdrawn",
 }
 
-func publish(ctx context.Context, tx *store.Tx, s record.Scope, c *Case, rep *Report, doc []byte) error {
+func (r *Room) publish(ctx context.Context, tx *store.Tx, s record.Scope, c *Case, rep *Report, doc []byte) error {
 	_, err := tx.Exec(ctx, `INSERT INTO reports (id, case_id, version, institution_id, patient_id, document, sha256, blob_key)
 		VALUES ($1,$2,$3,$4,$5,$6,$7,$8)`, string(rep.ID), string(rep.Case), rep.Version, string(rep.Exam.Institution),
 		string(rep.Exam.Patient), string(doc), rep.SHA256, rep.Key)
 	if err != nil {
 		return fmt.Errorf("keep report: %w", err)
 	}
-	if err := tx.PutResult(ctx, rep.result(rep.Status)); err != nil {
+	if err := r.putResult(ctx, tx, s, *rep, rep.Status); err != nil {
 		return err
 	}
 	emit(tx, s, c, signedAs[rep.Status], "report", string(rep.ID), map[string]string{
@@ -168,7 +168,7 @@ func (r *Room) takeBack(ctx context.Context, tx *store.Tx, s record.Scope, c *Ca
 	if err != nil {
 		return fmt.Errorf("withdraw report: %w", err)
 	}
-	if err := tx.PutResult(ctx, rep.result(record.Withdrawn)); err != nil {
+	if err := r.putResult(ctx, tx, s, rep, record.Withdrawn); err != nil {
 		return err
 	}
 	emit(tx, s, c, signedAs[record.Withdrawn], "report", string(rep.ID), map[string]string{"version": fmt.Sprint(rep.Version)})

@@ -69,13 +69,24 @@ const (
 	Withdrawn   ResultStatus = "withdrawn"
 )
 
-// Result is an exam with its report as other institutions see it.
+// Result is an exam with its report as other institutions see it. A laboratory has one for each item of the recognition catalogue in a
+// report, each under an exam id of its own; Exam.Institution ordered it and decides who sees it, Exam.Procedure is the item.
 type Result struct {
-	ID       ResultID
-	Exam     Exam
-	Case     CaseID
-	Report   ReportID
-	Status   ResultStatus
-	Positive bool
-	SignedAt time.Time
+	ID         ResultID
+	Exam       Exam
+	Case       CaseID
+	Report     ReportID
+	Status     ResultStatus
+	Positive   bool
+	SignedAt   time.Time
+	Laboratory InstitutionID // who measured; empty: Exam.Institution itself
+	Quality    Quality       // of a laboratory result
+}
+
+// Maker is who made the result: the laboratory that measured, else the institution of the exam.
+func (r *Result) Maker() InstitutionID {
+	if r.Laboratory != "" {
+		return r.Laboratory
+	}
+	return r.Exam.Institution
 }

@@ -28,6 +28,15 @@ func NewID(now time.Time) string {
 	return ulid.MustNew(ulid.Timestamp(now), rand.Reader).String()
 }
 
+// TimeOfID is when an id of NewID was made, in milliseconds.
+func TimeOfID(id string) (time.Time, error) {
+	u, err := ulid.ParseStrict(id)
+	if err != nil {
+		return time.Time{}, Errorf(Invalid, "not an id that says when it was made")
+	}
+	return ulid.Time(u.Time()).UTC(), nil
+}
+
 // ValidID reports whether s may be used as an identifier anywhere in the house: [A-Za-z0-9._:-]{1,64}, no "..".
 // casbin's memo keys and object keys rely on it.
 func ValidID(s string) bool {

@@ -233,6 +233,12 @@ func (db *DB) Links(ctx context.Context, id record.PatientID) ([]Link, error) {
 	return out, err
 }
 
+// LinkPatients puts a pair of patients before a person, once: a decision already made stays.
+func (tx *Tx) LinkPatients(ctx context.Context, patient, other record.PatientID, reason string) error {
+	m := matcher{tx: tx}
+	return m.link(ctx, patient, other, reason)
+}
+
 // DecideLink records what a person decided about a pair: LinkSame or LinkDifferent. Nothing is moved or rewritten:
 // patients declared the same get the same Person, which ResultsOf and ScopeSQL follow, and a later "different" undoes it.
 func (tx *Tx) DecideLink(ctx context.Context, patient, other record.PatientID, state LinkState, by record.UserID) error {

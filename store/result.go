@@ -1,59 +1,98 @@
-// Results: what other institutions may recognise. Written by reading when a report is signed, read by authz.
+// Results: what other institutions may recognise. Written by reading when a report is signed and by the laboratory centre when it
+// releases, read by authz.
 
 package store
 
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/lianzhen/lianzhen/record"
 )
 
 const resultColumns = `id, exam_id, kind, centre_id, institution_id, patient_id, grade, modality, body_part, procedure_code,
-	accession, title, priority, performed_at, received_at, complete, case_id, report_id, status, positive, signed_at`
+	accession, title, priority, performed_at, received_at, complete, case_id, report_id, status, positive, signed_at,
+	laboratory_id, qc_verdict, qc_at, eqa_certificate, eqa_scope, eqa_from, eqa_until, eqa_revoked_at, quality_at`
 
 type resultRow struct {
 	record.Result
-	performed, received, signed int64
+	performed, received, signed              int64
+	control, from, until, revoked, qualityAt int64
 }
 
+// fields are plain strings and integers for the scanner, which is slower with named types.
 func (r *resultRow) fields() []any {
-	e := &r.Exam
+	e, q := &r.Exam, &r.Quality
 	return []any{
-		&r.ID, &e.ID, &e.Kind, &e.Centre, &e.Institution, &e.Patient, &e.Grade, &e.Modality, &e.BodyPart, &e.Procedure,
-		&e.Accession, &e.Title, &e.Priority, &r.performed, &r.received, &e.Complete, &r.Case, &r.Report, &r.Status, &r.Positive, &r.signed,
+		(*string)(&r.ID), (*string)(&e.ID), (*string)(&e.Kind), (*string)(&e.Centre), (*string)(&e.Institution), (*string)(&e.Patient),
+		(*string)(&e.Grade), &e.Modality, &e.BodyPart, &e.Procedure, &e.Accession, &e.Title, (*string)(&e.Priority), &r.performed, &r.received,
+		&e.Complete, (*string)(&r.Case), (*string)(&r.Report), (*string)(&r.Status), &r.Positive, &r.signed,
+		(*string)(&r.Laboratory), (*string)(&q.Internal), &r.control, &q.External, &q.ExternalScope, &r.from, &r.until, &r.revoked, &r.qualityAt,
 	}
 }
 
 func (r *resultRow) result() record.Result {
 	r.Exam.PerformedAt, r.Exam.ReceivedAt = record.FromMicros(r.performed), record.FromMicros(r.received)
 	r.SignedAt = record.FromMicros(r.signed)
+	q := &r.Quality
+	q.InternalAt, q.ExternalFrom, q.ExternalUntil = record.FromMicros(r.control), record.FromMicros(r.from), record.FromMicros(r.until)
+	q.RevokedAt, q.At = record.FromMicros(r.revoked), record.FromMicros(r.qualityAt)
 	return r.Result
 }
 
-// PutResult writes the result of an exam; there is one per exam, and a later status replaces the earlier.
+// PutResult writes the result of an exam; there is one per exam, and a later status replaces the earlier. Who says nothing of quality
+// (Quality.At is zero) leaves laboratory and quality as they are.
 func (tx *Tx) PutResult(ctx context.Context, r record.Result) error {
 	if r.ID == "" || r.Exam.ID == "" {
 		return record.Errorf(record.Invalid, "result: no id or no exam")
 	}
-	e := r.Exam
+	e, q := r.Exam, r.Quality
+	if (q.Internal != "" && !q.Internal.Known()) || (q.At.IsZero() && q != record.Quality{}) {
+		return record.Errorf(record.Invalid, "result %s: want a known verdict of quality control, and when the quality was so", r.ID)
+	}
 	_, err := tx.Exec(ctx, `INSERT INTO results (`+resultColumns+`)
-		VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14,$15,$16,$17,$18,$19,$20,$21)
+		VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14,$15,$16,$17,$18,$19,$20,$21,$22,$23,$24,$25,$26,$27,$28,$29,$30)
 		ON CONFLICT (exam_id) DO UPDATE SET patient_id = excluded.patient_id,
 		grade = CASE WHEN results.patient_id = excluded.patient_id AND results.grade = 'certain' THEN results.grade ELSE excluded.grade END,
 		modality = excluded.modality, body_part = excluded.body_part, procedure_code = excluded.procedure_code,
 		accession = excluded.accession, title = excluded.title, priority = excluded.priority,
 		performed_at = excluded.performed_at, received_at = excluded.received_at, complete = excluded.complete,
 		case_id = excluded.case_id, report_id = excluded.report_id, status = excluded.status,
-		positive = excluded.positive, signed_at = excluded.signed_at`,
+		positive = excluded.positive, signed_at = excluded.signed_at, `+keepQuality,
 		string(r.ID), string(e.ID), string(e.Kind), string(e.Centre), string(e.Institution), string(e.Patient), string(e.Grade),
 		e.Modality, e.BodyPart, e.Procedure, e.Accession, e.Title, string(e.Priority), record.Micros(e.PerformedAt),
-		record.Micros(e.ReceivedAt), e.Complete, string(r.Case), string(r.Report), string(r.Status), r.Positive, record.Micros(r.SignedAt))
+		record.Micros(e.ReceivedAt), e.Complete, string(r.Case), string(r.Report), string(r.Status), r.Positive, record.Micros(r.SignedAt),
+		string(r.Laboratory), string(q.Internal), record.Micros(q.InternalAt), q.External, q.ExternalScope, record.Micros(q.ExternalFrom),
+		record.Micros(q.ExternalUntil), record.Micros(q.RevokedAt), record.Micros(q.At))
 	if err != nil {
 		return fmt.Errorf("result %s: %w", r.ID, err)
 	}
 	return nil
+}
+
+// keepQuality replaces what is known of quality by what is said of it, if anything is.
+var keepQuality = func() string {
+	var b strings.Builder
+	for i, c := range []string{"laboratory_id", "qc_verdict", "qc_at", "eqa_certificate", "eqa_scope", "eqa_from", "eqa_until", "eqa_revoked_at", "quality_at"} {
+		if i > 0 {
+			b.WriteString(", ")
+		}
+		fmt.Fprintf(&b, "%[1]s = CASE WHEN excluded.quality_at = 0 THEN results.%[1]s ELSE excluded.%[1]s END", c)
+	}
+	return b.String()
+}()
+
+// RevokeCertificate notes on every result released under a certificate of external quality assessment that it was revoked since, and
+// answers on how many. What was recognised stays recognised; who looks at the result sees it.
+func (tx *Tx) RevokeCertificate(ctx context.Context, laboratory record.InstitutionID, certificate string, at time.Time) (int64, error) {
+	res, err := tx.Exec(ctx, `UPDATE results SET eqa_revoked_at = $3 WHERE eqa_certificate = $2 AND eqa_certificate <> '' AND eqa_revoked_at = 0
+		AND CASE WHEN laboratory_id = '' THEN institution_id ELSE laboratory_id END = $1`, string(laboratory), certificate, record.Micros(at))
+	if err != nil {
+		return 0, fmt.Errorf("revoked certificate of %s: %w", laboratory, err)
+	}
+	return res.RowsAffected()
 }
 
 // ResultsOf lists the results of a person since an instant, the newest examination first. It follows links that a
@@ -65,13 +104,14 @@ func (db *DB) ResultsOf(ctx context.Context, scope record.Scope, patient record.
 			SELECT same.id FROM patients me JOIN patients same ON same.person = me.person WHERE me.id = $1)
 		AND performed_at >= $2 AND ` + db.ScopeSQL(scope, "institution_id", "patient_id", &args) + `
 		ORDER BY performed_at DESC, id DESC LIMIT 1000`
-	rows, err := List(ctx, db, query, args, func(r *resultRow) []any { return r.fields() })
+	var row resultRow // one for all: a patient may have a thousand
+	fields := row.fields()
+	out, err := Collect(ctx, db, query, args, func(scan func(...any) error) (record.Result, error) {
+		err := scan(fields...)
+		return row.result(), err
+	})
 	if err != nil {
 		return nil, fmt.Errorf("results of %s: %w", patient, err)
-	}
-	out := make([]record.Result, len(rows))
-	for i := range rows {
-		out[i] = rows[i].result()
 	}
 	return out, nil
 }

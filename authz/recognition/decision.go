@@ -34,7 +34,7 @@ type Decision struct {
 	Result      record.ResultID
 	Patient     record.PatientID
 	Institution record.InstitutionID // who decided
-	Source      record.InstitutionID // who made the result
+	Source      record.InstitutionID // whose result it is
 	Choice      Choice
 	Reason      string
 	Explanation string // free text of the doctor: for those who may read the decision, never for a log

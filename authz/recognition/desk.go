@@ -124,16 +124,20 @@ func priorsOf(g *store.Graph, receiver record.InstitutionID, results []record.Re
 	for i := range results {
 		r := &results[i]
 		e := &r.Exam
-		m, ok := makers[e.Institution]
+		by := r.Maker()
+		m, ok := makers[by]
 		if !ok {
-			in, _ := g.Institution(e.Institution)
-			m = maker{in.Level, g.SameCommunity(receiver, e.Institution)}
-			makers[e.Institution] = m
+			in, _ := g.Institution(by)
+			m = maker{in.Level, g.SameCommunity(receiver, by)}
+			makers[by] = m
 		}
 		out[i] = Prior{
-			Result: r.ID, Institution: e.Institution, Level: m.level, SameCommunity: m.same, Kind: e.Kind,
+			Result: r.ID, Institution: e.Institution, Laboratory: r.Laboratory, Level: m.level, SameCommunity: m.same, Kind: e.Kind,
 			Item: e.Procedure, Modality: e.Modality, BodyPart: e.BodyPart, Status: r.Status, Grade: e.Grade,
 			Complete: e.Complete, PerformedAt: e.PerformedAt, ReportedAt: r.SignedAt,
+		}
+		if !r.Quality.At.IsZero() {
+			out[i].Quality = &r.Quality
 		}
 	}
 	return out

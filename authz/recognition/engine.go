@@ -56,7 +56,8 @@ func nameOf(names []string, i int) string {
 // Mask is a set of conditions.
 type Mask uint32
 
-// The conditions in the order in which they are told. A set bit means: failed, or for S3 to S5: present.
+// The conditions in the order in which they are told. A set bit means: failed, or for S3 to S5: present. The bits are kept with every
+// check: a new condition comes after the others.
 const (
 	ConclusionNotCovered Mask = 1 << iota // only a physician's conclusion, no images or data
 	NotInCatalogue
@@ -74,19 +75,23 @@ const (
 	EmergencyCare
 	ForensicAppraisal
 	OutOfWindow
+	QCNotInControl        // the laboratory's own control of the analyte was not in control, or nobody said that it was
+	NoEQACertificate      // no certificate of external quality assessment that held at the examination and reaches the receiver
+	EQACertificateAdvised // the same inside a community whose rule leaves it to the doctor
 )
 
-const conditionCount = 16
+const conditionCount = 19
 
 var conditionCodes = [conditionCount]string{
 	"CONCLUSION_NOT_COVERED", "NOT_IN_CATALOGUE", "ITEM_MISMATCH", "NOT_FINAL", "INCOMPLETE",
 	"IDENTITY_UNCERTAIN", "TIME_UNKNOWN", "FUTURE_DATED", "NO_MARK_FOR_SCOPE", "MARK_LAPSED_AT_EXAM", "TIER_NOT_ACCEPTED",
 	"TIER_ADVISED", "S3_MAJOR_DECISION", "S4_EMERGENCY", "S5_FORENSIC", "OUT_OF_WINDOW",
+	"QC_NOT_IN_CONTROL", "NO_EQA_CERTIFICATE", "EQA_CERTIFICATE_ADVISED",
 }
 
 const (
 	exempting = MajorDecision | EmergencyCare | ForensicAppraisal
-	advising  = TierAdvised | OutOfWindow
+	advising  = TierAdvised | OutOfWindow | EQACertificateAdvised
 )
 
 // Codes lists the conditions of the mask by name.
@@ -115,9 +120,10 @@ type Ask struct {
 // Prior is an earlier result as the decision needs it.
 type Prior struct {
 	Result        record.ResultID      `json:"result"`
-	Institution   record.InstitutionID `json:"institution"`
-	Level         int                  `json:"level,omitempty"`
-	SameCommunity bool                 `json:"same_community,omitempty"` // one community holds both institutions
+	Institution   record.InstitutionID `json:"institution"`              // whose result it is
+	Laboratory    record.InstitutionID `json:"laboratory,omitempty"`     // who measured it; empty: the institution itself
+	Level         int                  `json:"level,omitempty"`          // of who made it
+	SameCommunity bool                 `json:"same_community,omitempty"` // one community holds who made it and the receiver
 	Kind          record.CentreKind    `json:"kind"`
 	Conclusion    bool                 `json:"conclusion,omitempty"` // no images or data, only what a physician concluded
 	Item          string               `json:"item,omitempty"`
@@ -128,6 +134,15 @@ type Prior struct {
 	Complete      bool                 `json:"complete,omitempty"`
 	PerformedAt   time.Time            `json:"performed_at"`
 	ReportedAt    time.Time            `json:"reported_at"`
+	Quality       *record.Quality      `json:"quality,omitempty"` // of a laboratory result, as it was released
+}
+
+// maker is whose marks, level and community count.
+func (r *Prior) maker() record.InstitutionID {
+	if r.Laboratory != "" {
+		return r.Laboratory
+	}
+	return r.Institution
 }
 
 // Verdict is the answer.
@@ -173,7 +188,7 @@ func (rb *Rulebook) view(a *Ask) view {
 // decide follows the order of the conditions and stops at none of them. own is the catalogue item of the result.
 func (rb *Rulebook) decide(v *view, own *rule, r *Prior) Verdict {
 	f := facts(r) | rb.timely(v, r)
-	home := r.Institution == v.Institution && r.Institution != ""
+	home := v.Institution != "" && (r.Institution == v.Institution || r.Laboratory == v.Institution)
 	local := home || (r.SameCommunity && v.community != nil)
 
 	rule, item := v.rule, v.Item
@@ -193,6 +208,14 @@ func (rb *Rulebook) decide(v *view, own *rule, r *Prior) Verdict {
 		f |= ItemMismatch
 	}
 	mark, lapsed := rb.markFor(v, own, r)
+	marked := mark != ""
+	if r.Kind == record.Lab || own != nil && own.kind == record.Lab {
+		bad, certified := rb.quality(v, r, home, local)
+		if !certified {
+			mark = "" // the mark of a laboratory item counts only under a certificate
+		}
+		f |= bad
+	}
 	switch {
 	case mark != "" && !local:
 		f |= v.tier.judge(v.Level, r.Level)
@@ -203,7 +226,7 @@ func (rb *Rulebook) decide(v *view, own *rule, r *Prior) Verdict {
 		mark = "community"
 	case lapsed:
 		f |= MarkLapsedAtExam
-	default:
+	case !marked:
 		f |= NoMarkForScope
 	}
 	out := Verdict{Mark: mark, Item: item}
@@ -249,6 +272,24 @@ func (rb *Rulebook) timely(v *view, r *Prior) Mask {
 		f |= FutureDated
 	}
 	return f
+}
+
+// quality is what a laboratory result fails for its control and its certificate, and whether there is a certificate that counts. Control is
+// asked of everybody. The certificate is not asked at home; inside a community its rule says what a missing one means.
+func (rb *Rulebook) quality(v *view, r *Prior, home, local bool) (f Mask, certified bool) {
+	q := r.Quality
+	if q == nil || !q.Internal.InControl() {
+		f |= QCNotInControl
+	}
+	certified = q != nil && !r.PerformedAt.IsZero() && q.CertifiedAt(r.PerformedAt) && reaches(q.ExternalScope, rb.regions[q.ExternalScope], v.Scopes)
+	switch {
+	case certified || home:
+	case local && v.community.certificateAdvised:
+		f |= EQACertificateAdvised
+	default:
+		f |= NoEQACertificate
+	}
+	return f, certified
 }
 
 // pairUp: is it the same item, and are both listed? Unlisted ones are the same by code, or by modality and body part.

@@ -71,11 +71,11 @@ func check(sources []source) []Problem {
 }
 
 func (l *linter) at(s source, section string, i int, format string, args ...any) {
-	l.out = append(l.out, Problem{File: s.file, Line: s.line(section, i), Text: fmt.Sprintf(format, args...)})
+	l.out = append(l.out, Problem{File: s.name, Line: s.line(section, i), Text: fmt.Sprintf(format, args...)})
 }
 
 func (l *linter) warn(s source, section string, i int, format string, args ...any) {
-	l.out = append(l.out, Problem{File: s.file, Line: s.line(section, i), Warning: true, Text: fmt.Sprintf(format, args...)})
+	l.out = append(l.out, Problem{File: s.name, Line: s.line(section, i), Warning: true, Text: fmt.Sprintf(format, args...)})
 }
 
 // collect gathers names first, since packs may use each other's.
@@ -279,6 +279,7 @@ func (l *linter) policies(s source) {
 		l.span(s, "community", i, c.Span)
 		l.cited(s, "community", i, c.Citation, !c.ToBeConfirmed)
 		l.oneOf(s, "community", i, "basis", c.Basis, "", "performed", "reported")
+		l.oneOf(s, "community", i, "certificate", c.Lab.Certificate, "", "required", "advised")
 		for k, d := range c.WindowDays {
 			l.days(s, "community", i, d)
 			if !slices.Contains(kinds, k) {

@@ -15,7 +15,7 @@ import (
 // MarkID names a mark that was granted at run time.
 type MarkID string
 
-// Mark says that results of an institution are to be recognised within a scope when the examination was made in
+// Mark says that results made by an institution are to be recognised within a scope when the examination was made in
 // [From, To). Exactly one of Item, Group and Kind says what it covers.
 type Mark struct {
 	ID          MarkID // empty for a mark of a pack
@@ -144,7 +144,7 @@ func (rb *Rulebook) markFor(v *view, own *rule, r *Prior) (scope string, lapsed 
 		for i := range ms {
 			m := &ms[i]
 			switch {
-			case !m.reaches(v.Scopes):
+			case !reaches(m.scope, m.members, v.Scopes):
 			case at < m.from || at >= m.to:
 				lapsed = true
 			case m.rank > best || m.rank == best && m.scope < scope:
@@ -152,27 +152,28 @@ func (rb *Rulebook) markFor(v *view, own *rule, r *Prior) (scope string, lapsed 
 			}
 		}
 	}
-	group, kind := "", r.Kind
+	maker, group, kind := r.maker(), "", r.Kind
 	if own != nil {
 		group, kind = own.group, own.kind
-		look(rb.marks[markKey{r.Institution, byItem, own.family.upper}])
+		look(rb.marks[markKey{maker, byItem, own.family.upper}])
 	} else if len(r.Item) <= foldMax {
 		var buf [foldMax]byte
-		look(rb.marks[markKey{r.Institution, byItem, string(fold(&buf, r.Item))}])
+		look(rb.marks[markKey{maker, byItem, string(fold(&buf, r.Item))}])
 	}
 	if group != "" {
-		look(rb.marks[markKey{r.Institution, byGroup, group}])
+		look(rb.marks[markKey{maker, byGroup, group}])
 	}
-	look(rb.marks[markKey{r.Institution, byKind, string(kind)}])
+	look(rb.marks[markKey{maker, byKind, string(kind)}])
 	return scope, lapsed
 }
 
-func (m *mark) reaches(scopes []string) bool {
-	if m.scope == national {
+// reaches reports whether a scope, with the members of a region, holds one who is in these scopes.
+func reaches(scope string, members, scopes []string) bool {
+	if scope == national {
 		return true
 	}
 	for _, s := range scopes {
-		if s == m.scope || slices.Contains(m.members, s) {
+		if s == scope || slices.Contains(members, s) {
 			return true
 		}
 	}

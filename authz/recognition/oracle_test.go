@@ -158,7 +158,7 @@ func (o oracle) decide(a Ask, p Prior) Verdict {
 			}
 		}
 	}
-	own := a.Institution == p.Institution
+	own := a.Institution == p.Institution || a.Institution == p.Laboratory
 	local := own || (p.SameCommunity && community != nil)
 
 	var days int
@@ -184,6 +184,14 @@ func (o oracle) decide(a Ask, p Prior) Verdict {
 	}
 
 	mark, lapsed := o.mark(a, p, have)
+	hadMark := mark != ""
+	laboratory := p.Kind == record.Lab || (have != nil && have.Kind == record.Lab)
+	certificate := laboratory && o.certificate(a, p)
+	if laboratory && !certificate {
+		mark = ""
+	}
+	controlled := p.Quality != nil && (p.Quality.Internal == "in_control" || p.Quality.Internal == "warning")
+	lenient := local && !own && community.Lab.Certificate == "advised"
 	skew := 0
 	for _, q := range o.packs {
 		if q.ClockSkewS > skew {
@@ -216,11 +224,15 @@ func (o oracle) decide(a Ask, p Prior) Verdict {
 		"IDENTITY_UNCERTAIN":     p.Grade != record.Certain,
 		"TIME_UNKNOWN":           p.PerformedAt.IsZero() || (windowed && start.IsZero()),
 		"FUTURE_DATED":           p.PerformedAt.After(limit) || p.ReportedAt.After(limit),
-		"NO_MARK_FOR_SCOPE":      mark == "" && !local && !lapsed,
+		"NO_MARK_FOR_SCOPE":      !hadMark && !local && !lapsed,
 		"MARK_LAPSED_AT_EXAM":    mark == "" && !local && lapsed,
 		"TIER_NOT_ACCEPTED":      word == "decline",
 		"TIER_ADVISED":           word == "advise",
 		"OUT_OF_WINDOW":          windowed && !start.IsZero() && a.At.After(until),
+
+		"QC_NOT_IN_CONTROL":       laboratory && !controlled,
+		"NO_EQA_CERTIFICATE":      laboratory && !own && !certificate && !lenient,
+		"EQA_CERTIFICATE_ADVISED": laboratory && !own && !certificate && lenient,
 	}
 	out := Verdict{Item: code, RuleID: ruleID, Mark: mark}
 	if mark == "" && own {
@@ -238,7 +250,7 @@ func (o oracle) decide(a Ask, p Prior) Verdict {
 	for c, f := range failed {
 		if f {
 			n++
-			if c == "TIER_ADVISED" || c == "OUT_OF_WINDOW" {
+			if c == "TIER_ADVISED" || c == "OUT_OF_WINDOW" || c == "EQA_CERTIFICATE_ADVISED" {
 				soft++
 			}
 		}
@@ -262,15 +274,28 @@ func (o oracle) decide(a Ask, p Prior) Verdict {
 	return out
 }
 
+func (o oracle) certificate(a Ask, p Prior) bool {
+	q := p.Quality
+	if q == nil || q.External == "" || p.PerformedAt.IsZero() || !o.inside(q.ExternalScope, a.Scopes) {
+		return false
+	}
+	late := !q.ExternalUntil.IsZero() && !q.ExternalUntil.After(p.PerformedAt)
+	return !q.ExternalFrom.After(p.PerformedAt) && !late
+}
+
 func (o oracle) mark(a Ask, p Prior, have *row) (best string, lapsed bool) {
 	width := map[string]int{"community": 1, "county": 2, "city": 3, "province": 4, "region": 5, "national": 6}
 	kind, group, code := p.Kind, "", p.Item
 	if have != nil {
 		kind, group, code = have.Kind, have.Group, have.Code
 	}
+	trusted := p.Institution
+	if p.Laboratory != "" {
+		trusted = p.Laboratory
+	}
 	for _, m := range o.marks {
 		covered := m.Item != "" && strings.EqualFold(m.Item, code) || m.Group != "" && m.Group == group || m.Kind != "" && m.Kind == kind
-		if m.Revoked || m.Institution != p.Institution || !covered || !o.inside(m.Scope, a.Scopes) {
+		if m.Revoked || m.Institution != trusted || !covered || !o.inside(m.Scope, a.Scopes) {
 			continue
 		}
 		if p.PerformedAt.Before(m.From) || (!m.To.IsZero() && !p.PerformedAt.Before(m.To)) {
@@ -347,6 +372,7 @@ func (d dice) pack(id, scope string) Pack {
 			p.Community = append(p.Community, Community{
 				Span: s, Basis: one(d, "", "reported"),
 				WindowDays: map[record.CentreKind]int{record.Imaging: 14, record.Lab: one(d, 3, 7)},
+				Lab:        CommunityLab{one(d, "", "required", "advised", "advised")},
 			})
 		}
 		for _, set := range []string{"EMERGENCY", "PREOPERATIVE", "FORENSIC"} {
@@ -430,6 +456,9 @@ func (d dice) question() (Ask, Prior) {
 		}
 	}
 	p.Institution, p.Level, p.SameCommunity, p.Kind = one[record.InstitutionID](d, "A", "B"), d.IntN(4), d.chance(4), one(d, kinds...)
+	if p.Laboratory = one[record.InstitutionID](d, "", "", "A", "B", "C"); !d.chance(6) {
+		p.Quality = d.quality()
+	}
 	p.Conclusion, p.Complete = d.chance(25), !d.chance(25)
 	p.Status, p.Grade = record.Final, record.Certain
 	if d.chance(6) {
@@ -446,6 +475,23 @@ func (d dice) question() (Ask, Prior) {
 		p.ReportedAt = time.Time{}
 	}
 	return a, p
+}
+
+func (d dice) quality() *record.Quality {
+	q := &record.Quality{Internal: record.QCInControl, External: "EQA-1", ExternalScope: one(d, "national", "national", one(d, diceScopes...)), At: t0}
+	if d.chance(5) {
+		q.Internal = one(d, record.QCWarning, record.QCOutOfControl, record.QCEstablishing, record.QCNone, "")
+	}
+	if d.chance(6) {
+		q.External = ""
+	}
+	if d.chance(3) {
+		q.ExternalFrom, q.ExternalUntil = one(d, d.instant(), time.Time{}), one(d, d.instant(), time.Time{})
+	}
+	if d.chance(3) {
+		q.RevokedAt = d.instant() // is shown and judges nothing
+	}
+	return q
 }
 
 func TestTheNaiveOracleAgrees(t *testing.T) {

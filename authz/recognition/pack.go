@@ -7,13 +7,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"regexp"
-	"strconv"
 	"time"
 
 	"go.yaml.in/yaml/v3"
 
+	"github.com/lianzhen/lianzhen/codec/yamlfile"
 	"github.com/lianzhen/lianzhen/record"
 )
 
@@ -83,8 +81,16 @@ type Community struct {
 	Span          `yaml:",inline"`
 	WindowDays    map[record.CentreKind]int `yaml:"window_days" json:"window_days"`
 	Basis         string                    `yaml:"basis" json:"basis,omitempty"`
+	Lab           CommunityLab              `yaml:"lab" json:"lab,omitzero"`
 	Citation      string                    `yaml:"citation" json:"citation"`
 	ToBeConfirmed bool                      `yaml:"to_be_confirmed" json:"to_be_confirmed,omitempty"`
+}
+
+// CommunityLab is what a community asks of its own laboratories.
+type CommunityLab struct {
+	// Certificate of external quality assessment: required (default) or advised, where a result without one is left to the doctor. A result
+	// that was out of control is never recognised, and never left to anybody.
+	Certificate string `yaml:"certificate" json:"certificate,omitempty"`
 }
 
 // Tier says what institutions of different levels owe each other under a mark: recognise, advise or decline.
@@ -182,74 +188,33 @@ func (p Problem) Error() string { return p.String() }
 
 const maxPackBytes = 4 << 20
 
-// source is a pack with the tree it came from, for the lines.
+// source is a pack with the file it came from, for the lines.
 type source struct {
 	Pack
-	file string
-	root *yaml.Node
+	name string
+	file *yamlfile.File
 }
 
 // readPack reads one YAML document. Unknown fields, repeated keys and a second document are problems.
-func readPack(file string, data []byte) (source, []Problem) {
-	s := source{file: file, root: &yaml.Node{}}
-	if len(data) > maxPackBytes {
-		return s, []Problem{{File: file, Line: 1, Text: fmt.Sprintf("larger than %d bytes", maxPackBytes)}}
+func readPack(name string, data []byte) (source, []Problem) {
+	s := source{name: name}
+	var err error
+	if s.file, err = yamlfile.Read(data, &s.Pack, yamlfile.Limits{Bytes: maxPackBytes}); err == nil {
+		return s, nil
 	}
-	if err := yaml.Unmarshal(data, s.root); err != nil {
-		return s, yamlProblems(file, err)
+	var faults yamlfile.Faults
+	if !errors.As(err, &faults) {
+		faults = yamlfile.Faults{{Text: err.Error()}}
 	}
-	dec := yaml.NewDecoder(bytes.NewReader(data))
-	dec.KnownFields(true)
-	if err := dec.Decode(&s.Pack); err != nil {
-		if errors.Is(err, io.EOF) {
-			err = errors.New("line 1: the file is empty")
-		}
-		return s, yamlProblems(file, err)
+	out := make([]Problem, len(faults))
+	for i, f := range faults {
+		out[i] = Problem{File: name, Line: max(f.Line, 1), Text: f.Text}
 	}
-	var more yaml.Node
-	if err := dec.Decode(&more); !errors.Is(err, io.EOF) {
-		return s, []Problem{{File: file, Line: max(more.Line, 1), Text: "one pack per file: a second document follows"}}
-	}
-	return s, nil
-}
-
-var yamlLine = regexp.MustCompile(`^(?:yaml: )?line (\d+): (.*)$`)
-
-func yamlProblems(file string, err error) []Problem {
-	lines := []string{err.Error()}
-	var te *yaml.TypeError
-	if errors.As(err, &te) {
-		lines = te.Errors
-	}
-	var out []Problem
-	for _, l := range lines {
-		p := Problem{File: file, Line: 1, Text: l}
-		if m := yamlLine.FindStringSubmatch(l); m != nil {
-			p.Line, _ = strconv.Atoi(m[1])
-			p.Text = m[2]
-		}
-		out = append(out, p)
-	}
-	return out
+	return s, out
 }
 
 // line finds where section[i] (or section, for i < 0) stands.
-func (s source) line(section string, i int) int {
-	if len(s.root.Content) == 0 {
-		return 1
-	}
-	top := s.root.Content[0]
-	for k := 0; k+1 < len(top.Content); k += 2 {
-		if top.Content[k].Value != section {
-			continue
-		}
-		if list := top.Content[k+1]; i >= 0 && i < len(list.Content) {
-			return list.Content[i].Line
-		}
-		return top.Content[k].Line
-	}
-	return 1
-}
+func (s source) line(section string, i int) int { return s.file.Line(section, i) }
 
 // canonical is the text of packs that a version names: comments, order of keys and layout do not count.
 func canonical(packs []Pack) ([]byte, error) {

@@ -34,7 +34,8 @@ type family struct {
 
 type communityRule struct {
 	span
-	kinds []*rule
+	kinds              []*rule
+	certificateAdvised bool // a laboratory result without certificate is left to the doctor
 }
 
 func (c *communityRule) byKind(k record.CentreKind) *rule {

@@ -236,7 +236,7 @@ func (rb *Rulebook) addItem(p *Pack, it *Item, bit uint64) {
 }
 
 func newCommunityRule(p *Pack, c Community, bit uint64) *communityRule {
-	out := &communityRule{span: c.in(bit)}
+	out := &communityRule{span: c.in(bit), certificateAdvised: c.Lab.Certificate == "advised"}
 	for _, k := range kinds {
 		if days := c.WindowDays[k]; days > 0 {
 			out.kinds = append(out.kinds, &rule{

@@ -64,6 +64,18 @@ type config struct {
 		Charset     string
 		StrangersAt string
 	}
+	HL7 struct {
+		Address     string
+		TLSAddress  string // with the certificate of tls.cert
+		MaxMessage  size
+		Connections int64
+		PerAddress  int64
+	}
+	ASTM struct {
+		Address    string
+		TLSAddress string // with the certificate of tls.cert
+		Dial       bool   // analysers that are TCP servers are called
+	}
 	Ops struct{ Address string } // metrics; pprof on a loopback address only
 	TCP struct {
 		Congestion string // control of what goes out over gRPC and HTTP; auto: bbr where the kernel has it; empty: the system's
@@ -147,6 +159,14 @@ func (c *config) settings() []setting {
 		{"dimse.any_called_ae", "take associations that call another AE title", &c.DIMSE.AnyCalledAE},
 		{"dimse.charset", "of answers to queries that name none: GB18030 or ISO_IR 192", &c.DIMSE.Charset},
 		{"dimse.strangers_at", "institution in whose quarantine objects of devices wait that are not registered; empty: they are rejected", &c.DIMSE.StrangersAt},
+		{"hl7.address", "HL7 v2 over MLLP of laboratory and hospital systems; empty: shut", &c.HL7.Address},
+		{"hl7.tls_address", "HL7 v2 over MLLP and TLS, with tls.cert; empty: shut", &c.HL7.TLSAddress},
+		{"hl7.max_message", "largest message", &c.HL7.MaxMessage},
+		{"hl7.connections", "connections at once", &c.HL7.Connections},
+		{"hl7.per_address", "of them from one address", &c.HL7.PerAddress},
+		{"astm.address", "ASTM (E1381, E1394) of laboratory analysers; empty: shut", &c.ASTM.Address},
+		{"astm.tls_address", "ASTM over TLS, with tls.cert; empty: shut", &c.ASTM.TLSAddress},
+		{"astm.dial", "call the analysers whose profile names an address, as those that are TCP servers", &c.ASTM.Dial},
 		{"ops.address", "metrics, and pprof where it is a loopback address; empty: shut", &c.Ops.Address},
 		{"tcp.congestion", "congestion control towards clients of gRPC and HTTP: auto (bbr where the kernel has it, better on lines that lose packets), the name of one, or empty: the system's", &c.TCP.Congestion},
 		{"drain", "how long a stopping server lets calls finish", &c.Drain},
@@ -193,6 +213,8 @@ func defaults() config {
 	c.Log.Level, c.Log.Format = "info", "json"
 	c.HTTP.Address, c.GRPC.Address, c.Ops.Address = ":8080", ":9090", "127.0.0.1:9464"
 	c.DIMSE.Address, c.DIMSE.AETitle, c.DIMSE.Charset = ":11112", "LIANZHEN", "GB18030"
+	c.HL7.Address, c.HL7.MaxMessage, c.HL7.Connections, c.HL7.PerAddress = ":2575", 16<<20, 256, 64
+	c.ASTM.Address, c.ASTM.Dial = ":2576", true
 	c.HTTP.MaxBody, c.HTTP.MaxObject = 1<<20, 4<<30
 	c.Drain = 20 * time.Second
 	c.Storage.S3.Region, c.Storage.S3.Secure = "us-east-1", true
@@ -426,6 +448,13 @@ func (c *config) check() error {
 		{!address(c.DIMSE.Address), "setting dimse.address: want host:port"},
 		{!address(c.DIMSE.TLSAddress), "setting dimse.tls_address: want host:port"},
 		{c.DIMSE.TLSAddress != "" && c.TLS.Cert == "", "setting dimse.tls_address: needs tls.cert and tls.key"},
+		{!address(c.HL7.Address), "setting hl7.address: want host:port"},
+		{!address(c.HL7.TLSAddress), "setting hl7.tls_address: want host:port"},
+		{c.HL7.TLSAddress != "" && c.TLS.Cert == "", "setting hl7.tls_address: needs tls.cert and tls.key"},
+		{c.HL7.MaxMessage > 256<<20, "setting hl7.max_message: want at most 256MiB"},
+		{!address(c.ASTM.Address), "setting astm.address: want host:port"},
+		{!address(c.ASTM.TLSAddress), "setting astm.tls_address: want host:port"},
+		{c.ASTM.TLSAddress != "" && c.TLS.Cert == "", "setting astm.tls_address: needs tls.cert and tls.key"},
 		{!record.ValidID(c.DIMSE.AETitle) || len(c.DIMSE.AETitle) > 16, "setting dimse.ae_title: want 1 to 16 letters, digits, . _ - or :"},
 		{c.DIMSE.Charset != "GB18030" && c.DIMSE.Charset != "ISO_IR 192", "setting dimse.charset: want GB18030 or ISO_IR 192"},
 		{c.DIMSE.StrangersAt != "" && !record.ValidID(c.DIMSE.StrangersAt), "setting dimse.strangers_at: want the id of an institution"},

@@ -96,7 +96,7 @@ func startDemo(ctx context.Context, cmd demoCmd, world *demoWorld) (*demoServer,
 func buildDemo(ctx context.Context, cmd demoCmd) (*app, error) {
 	cfg := defaults()
 	cfg.Data, cfg.HTTP.Address, cfg.GRPC.Address, cfg.Ops.Address = cmd.Data, cmd.HTTP, cmd.GRPC, ""
-	cfg.DIMSE.Address = cmd.DIMSE
+	cfg.DIMSE.Address, cfg.ASTM.Address = cmd.DIMSE, ""
 	cfg.Drain = 5 * time.Second
 	log, err := os.OpenFile(filepath.Join(cmd.Data, "demo", "server.log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {

@@ -23,6 +23,10 @@ import (
 	"github.com/lianzhen/lianzhen/imaging"
 	"github.com/lianzhen/lianzhen/imaging/exchange"
 	"github.com/lianzhen/lianzhen/imaging/worklist"
+	"github.com/lianzhen/lianzhen/lab"
+	"github.com/lianzhen/lianzhen/lab/catalogue"
+	"github.com/lianzhen/lianzhen/lab/quality"
+	"github.com/lianzhen/lianzhen/lab/specimen"
 	"github.com/lianzhen/lianzhen/reading"
 	"github.com/lianzhen/lianzhen/record"
 	"github.com/lianzhen/lianzhen/store"
@@ -33,12 +37,14 @@ type serveCmd struct {
 	HTTP  string `help:"Address of HTTP." placeholder:"HOST:PORT"`
 	GRPC  string `help:"Address of gRPC." placeholder:"HOST:PORT"`
 	DIMSE string `name:"dimse" help:"Address of DIMSE." placeholder:"HOST:PORT"`
+	MLLP  string `name:"mllp" help:"Address of HL7 v2 over MLLP." placeholder:"HOST:PORT"`
+	ASTM  string `name:"astm" help:"Address of ASTM." placeholder:"HOST:PORT"`
 	Ops   string `help:"Address of metrics." placeholder:"HOST:PORT"`
 }
 
 // Run serves until ctx ends.
 func (c *serveCmd) Run(ctx context.Context) error {
-	cfg, err := c.load(map[string]string{"http.address": c.HTTP, "grpc.address": c.GRPC, "dimse.address": c.DIMSE, "ops.address": c.Ops})
+	cfg, err := c.load(map[string]string{"http.address": c.HTTP, "grpc.address": c.GRPC, "dimse.address": c.DIMSE, "hl7.address": c.MLLP, "astm.address": c.ASTM, "ops.address": c.Ops})
 	if err != nil {
 		return err
 	}
@@ -51,20 +57,24 @@ func (c *serveCmd) Run(ctx context.Context) error {
 
 // app is the server with its rooms. Build it with build or, without doors, with open; close it in the end.
 type app struct {
-	cfg     config
-	log     *slog.Logger
-	keys    *store.Keys
-	db      *store.DB
-	blobs   store.Blobs
-	spool   *store.Spool
-	book    *authz.Book
-	guard   *authz.Guard
-	desk    *recognition.Desk
-	room    *reading.Room
-	imaging *imaging.Centre
-	ecg     *ecg.Centre
-	orders  *worklist.Worklist
-	peers   *exchange.Exchange
+	cfg       config
+	log       *slog.Logger
+	keys      *store.Keys
+	db        *store.DB
+	blobs     store.Blobs
+	spool     *store.Spool
+	book      *authz.Book
+	guard     *authz.Guard
+	desk      *recognition.Desk
+	room      *reading.Room
+	imaging   *imaging.Centre
+	ecg       *ecg.Centre
+	orders    *worklist.Worklist
+	specimens *specimen.Desk
+	peers     *exchange.Exchange
+	quality   *quality.Desk
+	catalogue *catalogue.Desk
+	lab       *lab.Centre
 
 	gateway   *gateway.Server
 	listeners gateway.Listeners
@@ -185,8 +195,23 @@ func (a *app) openRooms(ctx context.Context) (err error) {
 		return a.imaging.Close(ctx)
 	})
 	a.orders = worklist.New(a.db, worklist.Options{})
+	a.quality = quality.New(a.db, quality.Options{})
+	a.catalogue = catalogue.New(a.db)
+	a.specimens = specimen.New(a.db, specimen.Options{})
+	a.openLab()
 	a.peers = exchange.New(a.db, a.imaging, exchange.Options{AETitle: a.cfg.DIMSE.AETitle, Device: gateway.Devices(a.book, a.guard), Log: a.log})
 	return nil
+}
+
+// openLab makes the laboratory centre over its desks.
+func (a *app) openLab() {
+	a.lab = lab.New(a.db, a.blobs, a.room, lab.Desks{Catalogue: a.catalogue, Specimens: a.specimens, Quality: a.quality}, lab.Options{Link: gateway.LabLink(a.book)})
+	a.catalogue.OnMapped = a.lab.OnMapped
+	a.later(func() error {
+		ctx, cancel := context.WithTimeout(context.Background(), closeFor)
+		defer cancel()
+		return a.lab.Close(ctx)
+	})
 }
 
 // build makes the whole server and opens its listeners, so that a port in use is told before anything runs.
@@ -206,8 +231,8 @@ func build(ctx context.Context, cfg config) (a *app, err error) {
 		return a, err
 	}
 	a.gateway, err = gateway.New(gateway.Deps{
-		DB: a.db, Keys: a.keys, Blobs: a.blobs, Book: a.book, Guard: a.guard, Desk: a.desk, Room: a.room, Imaging: a.imaging, ECG: a.ecg,
-		Worklist: a.orders, Exchange: a.peers, Log: a.log, Options: opt,
+		DB: a.db, Keys: a.keys, Blobs: a.blobs, Book: a.book, Guard: a.guard, Desk: a.desk, Room: a.room, Imaging: a.imaging, ECG: a.ecg, Lab: a.lab,
+		Worklist: a.orders, Exchange: a.peers, Quality: a.quality, Catalogue: a.catalogue, Specimens: a.specimens, Log: a.log, Options: opt,
 	})
 	if err != nil {
 		return a, err
@@ -232,6 +257,10 @@ func gatewayOptions(cfg config) (gateway.Options, error) {
 			AETitle: cfg.DIMSE.AETitle, AnyCalledAE: cfg.DIMSE.AnyCalledAE, Charset: cfg.DIMSE.Charset,
 			StrangersAt: record.InstitutionID(cfg.DIMSE.StrangersAt),
 		},
+		HL7: gateway.HL7{
+			MaxMessage: int64(cfg.HL7.MaxMessage), Connections: int(cfg.HL7.Connections), PerAddress: int(cfg.HL7.PerAddress),
+		},
+		ASTM:     gateway.ASTM{Dial: cfg.ASTM.Dial},
 		InFlight: int(cfg.Imaging.InFlight), SecureCookies: cfg.HTTP.SecureCookies, TrustedProxies: proxies, Pprof: loopback(cfg.Ops.Address),
 		Quota: gateway.Quota{
 			Calls: gateway.Rate{N: int(q.CallsPerSecond), Per: time.Second}, SignIns: gateway.Rate{N: int(q.SignInsPerMinute), Per: time.Minute},
@@ -256,6 +285,10 @@ func (a *app) listen() error {
 		{"ops.address", a.cfg.Ops.Address, &a.listeners.Ops},
 		{"dimse.address", a.cfg.DIMSE.Address, &a.listeners.DIMSE},
 		{"dimse.tls_address", a.cfg.DIMSE.TLSAddress, &a.listeners.DIMSETLS},
+		{"hl7.address", a.cfg.HL7.Address, &a.listeners.MLLP},
+		{"hl7.tls_address", a.cfg.HL7.TLSAddress, &a.listeners.MLLPTLS},
+		{"astm.address", a.cfg.ASTM.Address, &a.listeners.ASTM},
+		{"astm.tls_address", a.cfg.ASTM.TLSAddress, &a.listeners.ASTMTLS},
 	} {
 		if l.address == "" {
 			continue
@@ -268,7 +301,7 @@ func (a *app) listen() error {
 		if err != nil {
 			return fmt.Errorf("setting %s: %w", l.name, err)
 		}
-		if l.to == &a.listeners.DIMSETLS {
+		if l.to == &a.listeners.DIMSETLS || l.to == &a.listeners.MLLPTLS || l.to == &a.listeners.ASTMTLS {
 			if opened, err = overTLS(opened, a.cfg); err != nil {
 				return err
 			}
@@ -288,6 +321,9 @@ func (a *app) run(ctx context.Context) error {
 	})
 	ticking.Go(func() { a.imaging.Run(clock) })
 	ticking.Go(func() { a.ecg.Run(clock) })
+	ticking.Go(func() {
+		a.lab.Run(clock, func(err error) { a.log.Error("laboratory", "error", err) })
+	})
 	if age := a.cfg.Imaging.CompactAfter; age > 0 {
 		if err := a.compactable(); err != nil {
 			a.log.Warn("setting imaging.compact_after has no effect", "reason", err)
@@ -298,10 +334,16 @@ func (a *app) run(ctx context.Context) error {
 	ticking.Go(func() {
 		a.orders.Run(clock, func(err error) { a.log.Error("worklist", "error", err) })
 	})
+	ticking.Go(func() {
+		a.specimens.Run(clock, func(err error) { a.log.Error("specimens", "error", err) })
+	})
+	ticking.Go(func() {
+		a.catalogue.Run(clock, func(err error) { a.log.Error("catalogue", "error", err) })
+	})
 	ticking.Go(func() { a.peers.Run(clock) })
 	defer ticking.Wait()
 	defer stop()
-	a.log.Info("serving", "http", addressOf(a.listeners.HTTP), "grpc", addressOf(a.listeners.GRPC), "dimse", addressOf(a.listeners.DIMSE), "ops", addressOf(a.listeners.Ops),
+	a.log.Info("serving", "http", addressOf(a.listeners.HTTP), "grpc", addressOf(a.listeners.GRPC), "dimse", addressOf(a.listeners.DIMSE), "mllp", addressOf(a.listeners.MLLP), "astm", addressOf(a.listeners.ASTM), "ops", addressOf(a.listeners.Ops),
 		"tls", a.cfg.TLS.Cert != "", "database", a.db.Dialect(), "s3", a.cfg.Storage.S3.Endpoint != "")
 	if a.cfg.TLS.Cert == "" && !loopback(a.cfg.HTTP.Address) && !a.cfg.HTTP.SecureCookies {
 		a.log.Warn("no TLS: set tls.cert and tls.key, or http.secure_cookies behind a proxy that speaks it")

@@ -9,41 +9,20 @@ import (
 	"slices"
 	"unicode/utf8"
 
-	"go.yaml.in/yaml/v3"
-
 	"github.com/lianzhen/lianzhen/codec/tracing"
+	"github.com/lianzhen/lianzhen/codec/yamlfile"
 	"github.com/lianzhen/lianzhen/ecg/finding"
 )
 
 type checker struct {
 	pack *Pack
-	root *yaml.Node
+	file *yamlfile.File
 	used map[string]bool // limits
-	errs []error
 }
 
 // fault notes an error at section[i], or at the section for i < 0.
 func (c *checker) fault(section string, i int, format string, args ...any) {
-	if len(c.errs) < 50 {
-		c.errs = append(c.errs, fmt.Errorf("line %d: %s", c.line(section, i), fmt.Sprintf(format, args...)))
-	}
-}
-
-func (c *checker) line(section string, i int) int {
-	if len(c.root.Content) == 0 {
-		return 1
-	}
-	top := c.root.Content[0]
-	for k := 0; k+1 < len(top.Content); k += 2 {
-		if top.Content[k].Value != section {
-			continue
-		}
-		if list := top.Content[k+1]; i >= 0 && i < len(list.Content) {
-			return list.Content[i].Line
-		}
-		return top.Content[k].Line
-	}
-	return 1
+	c.file.Fault(yamlfile.At(section, i), format, args...)
 }
 
 var (

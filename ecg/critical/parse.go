@@ -3,18 +3,15 @@
 package critical
 
 import (
-	"bytes"
 	_ "embed" // the default pack
 	"errors"
 	"fmt"
-	"io"
 	"maps"
 	"math"
 	"slices"
-	"strings"
 	"sync"
 
-	"go.yaml.in/yaml/v3"
+	"github.com/lianzhen/lianzhen/codec/yamlfile"
 )
 
 // Limits of a pack.
@@ -44,61 +41,14 @@ var Default = sync.OnceValue(func() *Pack {
 // Parse reads a pack. Unknown fields, repeated keys, anchors, words that are not in the vocabulary and limits that no rule uses are
 // errors; every one of them is reported, joined, with its line.
 func Parse(data []byte) (*Pack, error) {
-	if len(data) > maxBytes {
-		return nil, fmt.Errorf("a pack of %d bytes: more than %d", len(data), maxBytes)
-	}
-	var root yaml.Node
-	if err := yaml.Unmarshal(data, &root); err != nil {
-		return nil, tidy(err)
-	}
-	nodes := 0
-	if err := plain(&root, 0, &nodes); err != nil {
+	p := &Pack{}
+	f, err := yamlfile.Read(data, p, yamlfile.Limits{Bytes: maxBytes, Nodes: maxNodes, Depth: maxDepth})
+	if err != nil {
 		return nil, err
 	}
-	p := &Pack{}
-	dec := yaml.NewDecoder(bytes.NewReader(data))
-	dec.KnownFields(true)
-	if err := dec.Decode(p); err != nil {
-		return nil, tidy(err)
-	}
-	if err := dec.Decode(&yaml.Node{}); !errors.Is(err, io.EOF) {
-		return nil, errors.New("one pack per file: something follows it")
-	}
-	c := checker{pack: p, root: &root, used: map[string]bool{}}
+	c := checker{pack: p, file: f, used: map[string]bool{}}
 	c.check()
-	return p, errors.Join(c.errs...)
-}
-
-// tidy is the error of the YAML reader in our words.
-func tidy(err error) error {
-	var te *yaml.TypeError
-	switch {
-	case errors.Is(err, io.EOF):
-		return errors.New("the file is empty")
-	case errors.As(err, &te):
-		var all []error
-		for _, e := range te.Errors {
-			all = append(all, errors.New(e))
-		}
-		return errors.Join(all...)
-	}
-	return errors.New(strings.TrimPrefix(err.Error(), "yaml: "))
-}
-
-// plain refuses anchors, deep documents and large ones before anything is made of them.
-func plain(n *yaml.Node, depth int, count *int) error {
-	if *count++; *count > maxNodes || depth > maxDepth {
-		return fmt.Errorf("line %d: too large or too deep", n.Line)
-	}
-	if n.Kind == yaml.AliasNode || n.Anchor != "" {
-		return fmt.Errorf("line %d: anchors and aliases are not taken", n.Line)
-	}
-	for _, c := range n.Content {
-		if err := plain(c, depth+1, count); err != nil {
-			return err
-		}
-	}
-	return nil
+	return p, f.Err()
 }
 
 // With is the pack with other values of its limits. Unknown names and values outside a limit's bounds are errors.

@@ -11,6 +11,7 @@ CREATE TABLE lab_messages (
   type           TEXT NOT NULL DEFAULT '',   -- ORU^R01
   blob_key       TEXT NOT NULL,
   blob_offset    BIGINT NOT NULL,
+  sha256         TEXT NOT NULL,              -- of its bytes
   size           BIGINT NOT NULL,
   received_at    BIGINT NOT NULL,
   sent_at        BIGINT NOT NULL DEFAULT 0,
@@ -65,18 +66,22 @@ CREATE TABLE lab_reports (
   unmapped       INTEGER NOT NULL DEFAULT 0, -- rows whose code means nothing here yet
   waiting        INTEGER NOT NULL DEFAULT 0, -- rows that a person must validate
   version        INTEGER NOT NULL DEFAULT 0, -- grows with everything that changes what is shown
+  remap          INTEGER NOT NULL DEFAULT 0, -- a code of it has got another meaning: it is read again
+  alarm_due      BIGINT NOT NULL DEFAULT 0,  -- critical values of it are told at this instant at the latest
   case_id        TEXT NOT NULL DEFAULT '',
   message_id     TEXT NOT NULL               -- the last
 );
 CREATE INDEX lab_reports_patient ON lab_reports (patient_id, collected_at);
-CREATE INDEX lab_reports_institution ON lab_reports (institution_id, collected_at, id);
-CREATE INDEX lab_reports_laboratory ON lab_reports (laboratory_id, collected_at, id);
-CREATE INDEX lab_reports_collected ON lab_reports (collected_at, id);
+CREATE INDEX lab_reports_institution ON lab_reports (institution_id, received_at, id);
+CREATE INDEX lab_reports_laboratory ON lab_reports (laboratory_id, received_at, id);
+CREATE INDEX lab_reports_received ON lab_reports (received_at, id);
 CREATE INDEX lab_reports_barcode ON lab_reports (barcode);
 CREATE INDEX lab_reports_local ON lab_reports (local_number);
 CREATE INDEX lab_reports_case ON lab_reports (case_id);
 CREATE INDEX lab_reports_filler ON lab_reports (filler);
 CREATE INDEX lab_reports_waiting ON lab_reports (centre_id, collected_at) WHERE waiting > 0;
+CREATE INDEX lab_reports_remap ON lab_reports (id) WHERE remap = 1;
+CREATE INDEX lab_reports_alarm ON lab_reports (alarm_due) WHERE alarm_due > 0;
 CREATE INDEX lab_reports_unmapped ON lab_reports (centre_id) WHERE unmapped > 0;
 -- Every version of every row, as it came and what the house made of it. latest: the last that came; shown: what who ordered sees.
 CREATE TABLE lab_results (
@@ -100,6 +105,8 @@ CREATE TABLE lab_results (
   value          TEXT NOT NULL,              -- as a person reads it, in the digits that were sent
   unit           TEXT NOT NULL DEFAULT '',   -- as sent
   ucum           TEXT NOT NULL DEFAULT '',
+  flags          TEXT NOT NULL DEFAULT '',   -- recomputed, else the sender's
+  range_text     TEXT NOT NULL DEFAULT '',   -- the interval that travels with it
   status         TEXT NOT NULL,              -- of its sender
   observed_at    BIGINT NOT NULL,
   ordered_by     BIGINT NOT NULL,            -- instant by which versions follow each other
@@ -121,8 +128,17 @@ CREATE TABLE lab_results (
 );
 CREATE INDEX lab_results_report ON lab_results (report_id, number);
 CREATE INDEX lab_results_trend ON lab_results (patient_id, analyte, observed_at) WHERE shown = 1;
-CREATE INDEX lab_results_unmapped ON lab_results (laboratory_id, code) WHERE analyte = '' AND latest = 1;
+CREATE INDEX lab_results_code ON lab_results (laboratory_id, code) WHERE latest = 1;
 CREATE INDEX lab_results_held ON lab_results (laboratory_id, analyte, device) WHERE validation = 'waiting' AND latest = 1;
+-- All that the rules were asked and said when a report came: a verdict can be made again. JSON, gzip.
+CREATE TABLE lab_verdicts (
+  report_id   TEXT NOT NULL,
+  message_id  TEXT NOT NULL,
+  place       INTEGER NOT NULL,
+  recorded_at BIGINT NOT NULL,
+  body        BYTEA NOT NULL,
+  PRIMARY KEY (report_id, message_id, place)
+);
 -- Messages that wait for something that will come: a specimen that is not registered yet.
 CREATE TABLE lab_parked (
   message_id     TEXT NOT NULL,
@@ -168,5 +184,5 @@ CREATE TABLE lab_quarantine (
   format         TEXT NOT NULL DEFAULT ''
 );
 CREATE INDEX lab_quarantine_institution ON lab_quarantine (institution_id, id);
-CREATE UNIQUE INDEX lab_quarantine_digest ON lab_quarantine (institution_id, sha256);
+CREATE UNIQUE INDEX lab_quarantine_digest ON lab_quarantine (institution_id, sha256, link_id);
 CREATE INDEX lab_quarantine_blob ON lab_quarantine (blob_key);

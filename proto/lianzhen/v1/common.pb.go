@@ -296,7 +296,7 @@ type Result struct {
 	ResultId string                 `protobuf:"bytes,1,opt,name=result_id,json=resultId,proto3" json:"result_id,omitempty"`
 	ExamId   string                 `protobuf:"bytes,2,opt,name=exam_id,json=examId,proto3" json:"exam_id,omitempty"`
 	Kind     CentreKind             `protobuf:"varint,3,opt,name=kind,proto3,enum=lianzhen.v1.CentreKind" json:"kind,omitempty"`
-	// Institution that examined.
+	// Institution that examined; of a laboratory result the one that ordered it.
 	InstitutionId string        `protobuf:"bytes,4,opt,name=institution_id,json=institutionId,proto3" json:"institution_id,omitempty"`
 	CentreId      string        `protobuf:"bytes,5,opt,name=centre_id,json=centreId,proto3" json:"centre_id,omitempty"`
 	PatientId     string        `protobuf:"bytes,6,opt,name=patient_id,json=patientId,proto3" json:"patient_id,omitempty"`
@@ -313,8 +313,12 @@ type Result struct {
 	Positive        bool                   `protobuf:"varint,16,opt,name=positive,proto3" json:"positive,omitempty"`
 	CaseId          string                 `protobuf:"bytes,17,opt,name=case_id,json=caseId,proto3" json:"case_id,omitempty"`
 	ReportId        string                 `protobuf:"bytes,18,opt,name=report_id,json=reportId,proto3" json:"report_id,omitempty"`
-	unknownFields   protoimpl.UnknownFields
-	sizeCache       protoimpl.SizeCache
+	// Who measured a laboratory result; empty: the institution itself.
+	LaboratoryId string `protobuf:"bytes,19,opt,name=laboratory_id,json=laboratoryId,proto3" json:"laboratory_id,omitempty"`
+	// Of laboratory results.
+	Quality       *ResultQuality `protobuf:"bytes,20,opt,name=quality,proto3" json:"quality,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Result) Reset() {
@@ -473,11 +477,132 @@ func (x *Result) GetReportId() string {
 	return ""
 }
 
+func (x *Result) GetLaboratoryId() string {
+	if x != nil {
+		return x.LaboratoryId
+	}
+	return ""
+}
+
+func (x *Result) GetQuality() *ResultQuality {
+	if x != nil {
+		return x.Quality
+	}
+	return nil
+}
+
+// ResultQuality is what was known of the quality of a laboratory result when it was released.
+type ResultQuality struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Verdict of internal quality control: "in_control", "warning", "out_of_control", "establishing", "none".
+	Internal string `protobuf:"bytes,1,opt,name=internal,proto3" json:"internal,omitempty"`
+	// The control run behind the verdict.
+	InternalAt *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=internal_at,json=internalAt,proto3" json:"internal_at,omitempty"`
+	// Number of the certificate of external quality assessment; empty: none.
+	Certificate string `protobuf:"bytes,3,opt,name=certificate,proto3" json:"certificate,omitempty"`
+	// Where it counts: "national", "province:x", "county:x", ... as the scopes of marks.
+	CertificateScope string                 `protobuf:"bytes,4,opt,name=certificate_scope,json=certificateScope,proto3" json:"certificate_scope,omitempty"`
+	CertificateFrom  *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=certificate_from,json=certificateFrom,proto3" json:"certificate_from,omitempty"`
+	CertificateUntil *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=certificate_until,json=certificateUntil,proto3" json:"certificate_until,omitempty"`
+	// The certificate was revoked after the release: the verdict stands, the doctor should know.
+	CertificateRevokedAt *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=certificate_revoked_at,json=certificateRevokedAt,proto3" json:"certificate_revoked_at,omitempty"`
+	// When this was so.
+	At            *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=at,proto3" json:"at,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ResultQuality) Reset() {
+	*x = ResultQuality{}
+	mi := &file_lianzhen_v1_common_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ResultQuality) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ResultQuality) ProtoMessage() {}
+
+func (x *ResultQuality) ProtoReflect() protoreflect.Message {
+	mi := &file_lianzhen_v1_common_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ResultQuality.ProtoReflect.Descriptor instead.
+func (*ResultQuality) Descriptor() ([]byte, []int) {
+	return file_lianzhen_v1_common_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *ResultQuality) GetInternal() string {
+	if x != nil {
+		return x.Internal
+	}
+	return ""
+}
+
+func (x *ResultQuality) GetInternalAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.InternalAt
+	}
+	return nil
+}
+
+func (x *ResultQuality) GetCertificate() string {
+	if x != nil {
+		return x.Certificate
+	}
+	return ""
+}
+
+func (x *ResultQuality) GetCertificateScope() string {
+	if x != nil {
+		return x.CertificateScope
+	}
+	return ""
+}
+
+func (x *ResultQuality) GetCertificateFrom() *timestamppb.Timestamp {
+	if x != nil {
+		return x.CertificateFrom
+	}
+	return nil
+}
+
+func (x *ResultQuality) GetCertificateUntil() *timestamppb.Timestamp {
+	if x != nil {
+		return x.CertificateUntil
+	}
+	return nil
+}
+
+func (x *ResultQuality) GetCertificateRevokedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.CertificateRevokedAt
+	}
+	return nil
+}
+
+func (x *ResultQuality) GetAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.At
+	}
+	return nil
+}
+
 var File_lianzhen_v1_common_proto protoreflect.FileDescriptor
 
 const file_lianzhen_v1_common_proto_rawDesc = "" +
 	"\n" +
-	"\x18lianzhen/v1/common.proto\x12\vlianzhen.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xa4\x05\n" +
+	"\x18lianzhen/v1/common.proto\x12\vlianzhen.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xff\x05\n" +
 	"\x06Result\x12\x1b\n" +
 	"\tresult_id\x18\x01 \x01(\tR\bresultId\x12\x17\n" +
 	"\aexam_id\x18\x02 \x01(\tR\x06examId\x12+\n" +
@@ -498,7 +623,19 @@ const file_lianzhen_v1_common_proto_rawDesc = "" +
 	"\x06status\x18\x0f \x01(\x0e2\x19.lianzhen.v1.ResultStatusR\x06status\x12\x1a\n" +
 	"\bpositive\x18\x10 \x01(\bR\bpositive\x12\x17\n" +
 	"\acase_id\x18\x11 \x01(\tR\x06caseId\x12\x1b\n" +
-	"\treport_id\x18\x12 \x01(\tR\breportId*b\n" +
+	"\treport_id\x18\x12 \x01(\tR\breportId\x12#\n" +
+	"\rlaboratory_id\x18\x13 \x01(\tR\flaboratoryId\x124\n" +
+	"\aquality\x18\x14 \x01(\v2\x1a.lianzhen.v1.ResultQualityR\aquality\"\xc5\x03\n" +
+	"\rResultQuality\x12\x1a\n" +
+	"\binternal\x18\x01 \x01(\tR\binternal\x12;\n" +
+	"\vinternal_at\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
+	"internalAt\x12 \n" +
+	"\vcertificate\x18\x03 \x01(\tR\vcertificate\x12+\n" +
+	"\x11certificate_scope\x18\x04 \x01(\tR\x10certificateScope\x12E\n" +
+	"\x10certificate_from\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\x0fcertificateFrom\x12G\n" +
+	"\x11certificate_until\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\x10certificateUntil\x12P\n" +
+	"\x16certificate_revoked_at\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\x14certificateRevokedAt\x12*\n" +
+	"\x02at\x18\b \x01(\v2\x1a.google.protobuf.TimestampR\x02at*b\n" +
 	"\bPriority\x12\x18\n" +
 	"\x14PRIORITY_UNSPECIFIED\x10\x00\x12\x11\n" +
 	"\rPRIORITY_STAT\x10\x01\x12\x13\n" +
@@ -541,7 +678,7 @@ func file_lianzhen_v1_common_proto_rawDescGZIP() []byte {
 }
 
 var file_lianzhen_v1_common_proto_enumTypes = make([]protoimpl.EnumInfo, 5)
-var file_lianzhen_v1_common_proto_msgTypes = make([]protoimpl.MessageInfo, 1)
+var file_lianzhen_v1_common_proto_msgTypes = make([]protoimpl.MessageInfo, 2)
 var file_lianzhen_v1_common_proto_goTypes = []any{
 	(Priority)(0),                 // 0: lianzhen.v1.Priority
 	(CentreKind)(0),               // 1: lianzhen.v1.CentreKind
@@ -549,19 +686,26 @@ var file_lianzhen_v1_common_proto_goTypes = []any{
 	(Sex)(0),                      // 3: lianzhen.v1.Sex
 	(ResultStatus)(0),             // 4: lianzhen.v1.ResultStatus
 	(*Result)(nil),                // 5: lianzhen.v1.Result
-	(*timestamppb.Timestamp)(nil), // 6: google.protobuf.Timestamp
+	(*ResultQuality)(nil),         // 6: lianzhen.v1.ResultQuality
+	(*timestamppb.Timestamp)(nil), // 7: google.protobuf.Timestamp
 }
 var file_lianzhen_v1_common_proto_depIdxs = []int32{
-	1, // 0: lianzhen.v1.Result.kind:type_name -> lianzhen.v1.CentreKind
-	2, // 1: lianzhen.v1.Result.identity:type_name -> lianzhen.v1.IdentityGrade
-	6, // 2: lianzhen.v1.Result.performed_at:type_name -> google.protobuf.Timestamp
-	6, // 3: lianzhen.v1.Result.signed_at:type_name -> google.protobuf.Timestamp
-	4, // 4: lianzhen.v1.Result.status:type_name -> lianzhen.v1.ResultStatus
-	5, // [5:5] is the sub-list for method output_type
-	5, // [5:5] is the sub-list for method input_type
-	5, // [5:5] is the sub-list for extension type_name
-	5, // [5:5] is the sub-list for extension extendee
-	0, // [0:5] is the sub-list for field type_name
+	1,  // 0: lianzhen.v1.Result.kind:type_name -> lianzhen.v1.CentreKind
+	2,  // 1: lianzhen.v1.Result.identity:type_name -> lianzhen.v1.IdentityGrade
+	7,  // 2: lianzhen.v1.Result.performed_at:type_name -> google.protobuf.Timestamp
+	7,  // 3: lianzhen.v1.Result.signed_at:type_name -> google.protobuf.Timestamp
+	4,  // 4: lianzhen.v1.Result.status:type_name -> lianzhen.v1.ResultStatus
+	6,  // 5: lianzhen.v1.Result.quality:type_name -> lianzhen.v1.ResultQuality
+	7,  // 6: lianzhen.v1.ResultQuality.internal_at:type_name -> google.protobuf.Timestamp
+	7,  // 7: lianzhen.v1.ResultQuality.certificate_from:type_name -> google.protobuf.Timestamp
+	7,  // 8: lianzhen.v1.ResultQuality.certificate_until:type_name -> google.protobuf.Timestamp
+	7,  // 9: lianzhen.v1.ResultQuality.certificate_revoked_at:type_name -> google.protobuf.Timestamp
+	7,  // 10: lianzhen.v1.ResultQuality.at:type_name -> google.protobuf.Timestamp
+	11, // [11:11] is the sub-list for method output_type
+	11, // [11:11] is the sub-list for method input_type
+	11, // [11:11] is the sub-list for extension type_name
+	11, // [11:11] is the sub-list for extension extendee
+	0,  // [0:11] is the sub-list for field type_name
 }
 
 func init() { file_lianzhen_v1_common_proto_init() }
@@ -575,7 +719,7 @@ func file_lianzhen_v1_common_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_lianzhen_v1_common_proto_rawDesc), len(file_lianzhen_v1_common_proto_rawDesc)),
 			NumEnums:      5,
-			NumMessages:   1,
+			NumMessages:   2,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -1706,7 +1706,7 @@ type Device struct {
 	DeviceId      string                 `protobuf:"bytes,1,opt,name=device_id,json=deviceId,proto3" json:"device_id,omitempty"`
 	InstitutionId string                 `protobuf:"bytes,2,opt,name=institution_id,json=institutionId,proto3" json:"institution_id,omitempty"`
 	Name          string                 `protobuf:"bytes,3,opt,name=name,proto3" json:"name,omitempty"`
-	// PS3.5 AE: at most 16 characters.
+	// PS3.5 AE: at most 16 characters. Of DICOM devices.
 	AeTitle string `protobuf:"bytes,4,opt,name=ae_title,json=aeTitle,proto3" json:"ae_title,omitempty"`
 	// host:port, host or network (10.1.2.0/24). Calls are taken from the host only, objects are sent to the port. Empty:
 	// calls may come from anywhere, and nothing is sent to it.
@@ -1714,10 +1714,19 @@ type Device struct {
 	Modality string `protobuf:"bytes,6,opt,name=modality,proto3" json:"modality,omitempty"`
 	Active   bool   `protobuf:"varint,7,opt,name=active,proto3" json:"active,omitempty"`
 	// "device" (default): sends for its institution and reads what is its own. "workstation": reads what the centres of its
-	// institution read; it needs an address or a certificate.
+	// institution read; it needs an address or a certificate. "his" (HL7): a hospital system, which orders as well.
 	Role string `protobuf:"bytes,8,opt,name=role,proto3" json:"role,omitempty"`
 	// SHA-256 of the TLS client certificate that it must show, lower-case hexadecimal; empty: none is asked for.
-	Certificate   string `protobuf:"bytes,9,opt,name=certificate,proto3" json:"certificate,omitempty"`
+	Certificate string `protobuf:"bytes,9,opt,name=certificate,proto3" json:"certificate,omitempty"`
+	// "DICOM" (default), or a link of the laboratory: "HL7" (v2 over MLLP), "ASTM" (E1381/E1394 over TCP). A link needs an address or a
+	// certificate.
+	Protocol string `protobuf:"bytes,10,opt,name=protocol,proto3" json:"protocol,omitempty"`
+	// The name that a link's messages show: "APPLICATION|FACILITY" of HL7 (MSH-3, MSH-4), for ASTM what the administrator calls it.
+	Link string `protobuf:"bytes,11,opt,name=link,proto3" json:"link,omitempty"`
+	// How a link's messages are read, YAML. Setting it keeps the one before. Empty in lists.
+	Profile string `protobuf:"bytes,12,opt,name=profile,proto3" json:"profile,omitempty"`
+	// Number of the profile in force, from 1.
+	ProfileNumber int32 `protobuf:"varint,13,opt,name=profile_number,json=profileNumber,proto3" json:"profile_number,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1813,6 +1822,34 @@ func (x *Device) GetCertificate() string {
 		return x.Certificate
 	}
 	return ""
+}
+
+func (x *Device) GetProtocol() string {
+	if x != nil {
+		return x.Protocol
+	}
+	return ""
+}
+
+func (x *Device) GetLink() string {
+	if x != nil {
+		return x.Link
+	}
+	return ""
+}
+
+func (x *Device) GetProfile() string {
+	if x != nil {
+		return x.Profile
+	}
+	return ""
+}
+
+func (x *Device) GetProfileNumber() int32 {
+	if x != nil {
+		return x.ProfileNumber
+	}
+	return 0
 }
 
 type ListDevicesRequest struct {
@@ -2818,7 +2855,7 @@ const file_lianzhen_v1_directory_proto_rawDesc = "" +
 	"\x13CreateApiKeyRequest\x124\n" +
 	"\aapi_key\x18\x01 \x01(\v2\x13.lianzhen.v1.ApiKeyB\x06\xbaH\x03\xc8\x01\x01R\x06apiKey\"7\n" +
 	"\x13RevokeApiKeyRequest\x12 \n" +
-	"\x06key_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\x05keyId\"\xdd\x02\n" +
+	"\x06key_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\x05keyId\"\x82\x04\n" +
 	"\x06Device\x12\x1b\n" +
 	"\tdevice_id\x18\x01 \x01(\tR\bdeviceId\x12%\n" +
 	"\x0einstitution_id\x18\x02 \x01(\tR\rinstitutionId\x12\x1c\n" +
@@ -2826,9 +2863,14 @@ const file_lianzhen_v1_directory_proto_rawDesc = "" +
 	"\bae_title\x18\x04 \x01(\tB\a\xbaH\x04r\x02\x18\x10R\aaeTitle\x12\"\n" +
 	"\aaddress\x18\x05 \x01(\tB\b\xbaH\x05r\x03\x18\xff\x01R\aaddress\x12#\n" +
 	"\bmodality\x18\x06 \x01(\tB\a\xbaH\x04r\x02\x18\x10R\bmodality\x12\x16\n" +
-	"\x06active\x18\a \x01(\bR\x06active\x120\n" +
-	"\x04role\x18\b \x01(\tB\x1c\xbaH\x19r\x17R\x00R\x06deviceR\vworkstationR\x04role\x12:\n" +
-	"\vcertificate\x18\t \x01(\tB\x18\xbaH\x15r\x132\x11^([0-9a-f]{64})?$R\vcertificate\"\x8c\x01\n" +
+	"\x06active\x18\a \x01(\bR\x06active\x125\n" +
+	"\x04role\x18\b \x01(\tB!\xbaH\x1er\x1cR\x00R\x06deviceR\vworkstationR\x03hisR\x04role\x12:\n" +
+	"\vcertificate\x18\t \x01(\tB\x18\xbaH\x15r\x132\x11^([0-9a-f]{64})?$R\vcertificate\x125\n" +
+	"\bprotocol\x18\n" +
+	" \x01(\tB\x19\xbaH\x16r\x14R\x00R\x05DICOMR\x03HL7R\x04ASTMR\bprotocol\x12\x1b\n" +
+	"\x04link\x18\v \x01(\tB\a\xbaH\x04r\x02\x18xR\x04link\x12#\n" +
+	"\aprofile\x18\f \x01(\tB\t\xbaH\x06r\x04(\x80\x80\x10R\aprofile\x12%\n" +
+	"\x0eprofile_number\x18\r \x01(\x05R\rprofileNumber\"\x8c\x01\n" +
 	"\x12ListDevicesRequest\x12'\n" +
 	"\tpage_size\x18\x01 \x01(\x05B\n" +
 	"\xbaH\a\x1a\x05\x18\xe8\a(\x00R\bpageSize\x12\x1d\n" +

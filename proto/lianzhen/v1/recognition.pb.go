@@ -147,7 +147,7 @@ type OrderItem struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The ordering system's own reference of this line.
 	OrderId string `protobuf:"bytes,1,opt,name=order_id,json=orderId,proto3" json:"order_id,omitempty"`
-	// Item code of the catalogue, or a modality with a body part.
+	// Item code of the catalogue or one that its rules map to it, as a LOINC code of a laboratory item; or a modality with a body part.
 	ItemCode      string `protobuf:"bytes,2,opt,name=item_code,json=itemCode,proto3" json:"item_code,omitempty"`
 	Modality      string `protobuf:"bytes,3,opt,name=modality,proto3" json:"modality,omitempty"`
 	BodyPart      string `protobuf:"bytes,4,opt,name=body_part,json=bodyPart,proto3" json:"body_part,omitempty"`
@@ -508,7 +508,7 @@ func (x *Assessment) GetItemCode() string {
 
 type Condition struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// "OUT_OF_WINDOW", "NO_MARK_FOR_SCOPE", ...
+	// "OUT_OF_WINDOW", "NO_MARK_FOR_SCOPE", "QC_NOT_IN_CONTROL", "NO_EQA_CERTIFICATE", ...
 	Code   string `protobuf:"bytes,1,opt,name=code,proto3" json:"code,omitempty"`
 	TextZh string `protobuf:"bytes,2,opt,name=text_zh,json=textZh,proto3" json:"text_zh,omitempty"`
 	TextEn string `protobuf:"bytes,3,opt,name=text_en,json=textEn,proto3" json:"text_en,omitempty"`

@@ -1,0 +1,312 @@
+// Change: what a transaction does to a report: versions come, are shown, are hidden; then the sums, the case, the alarms, what others may recognise.
+
+package lab
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/lianzhen/lianzhen/lab/observation"
+	"github.com/lianzhen/lianzhen/reading"
+	"github.com/lianzhen/lianzhen/record"
+	"github.com/lianzhen/lianzhen/store"
+)
+
+// change gathers what is done to one report.
+type change struct {
+	centre *Centre
+	tx     *store.Tx
+	scope  record.Scope
+	rep    *reportRow
+
+	showed  []Row  // versions that came into view
+	hid     []seen // versions that were taken out of view
+	alarms  []Row  // rows in view with a critical value
+	dropped string // items that rows had before a code got another meaning
+	touched bool
+	quiet   bool // a message that is taken again from its pack: nobody is told once more
+	signing bool // inside the reading room's own transaction: the case is not to be touched
+}
+
+// seen is a version that somebody may have seen, and why it no longer stands.
+type seen struct {
+	Row     string `json:"row"`
+	Version int    `json:"version"`
+	Reason  string `json:"reason"` // corrected withdrawn
+}
+
+// take writes an arriving row.
+func (ch *change) take(ctx context.Context, in *incoming, a *arrival) error {
+	if in.fate == same {
+		return nil
+	}
+	ch.touched = true
+	row := &in.row
+	if in.before != nil { // stale versions are numbered too
+		n, err := nextVersion(ctx, ch.tx, row.ID)
+		if err != nil {
+			return err
+		}
+		row.Version = n
+	}
+	if in.fate == stale {
+		row.Latest, row.Shown = false, false
+		return insertRow(ctx, ch.tx, &ch.rep.Kept, row)
+	}
+	row.Shown = row.Result.Status.Shown() && validation(row.Validation).done() && row.Judged.Held == ""
+	if row.Shown {
+		row.ReleasedAt = a.receivedAt
+	}
+	if in.before != nil {
+		if _, err := ch.tx.Exec(ctx, `UPDATE lab_results SET latest = 0 WHERE id = $1 AND latest = 1`, row.ID); err != nil {
+			return err
+		}
+	}
+	if in.shown != nil && in.hides() {
+		reason := "corrected"
+		if row.Result.Status == observation.Withdrawn {
+			reason = "withdrawn"
+		}
+		if err := ch.hide(ctx, *in.shown, reason); err != nil {
+			return err
+		}
+	}
+	if err := insertRow(ctx, ch.tx, &ch.rep.Kept, row); err != nil {
+		return err
+	}
+	if row.Shown {
+		ch.show(*row)
+	}
+	return nil
+}
+
+// hide takes a version out of view; it stays for the law.
+func (ch *change) hide(ctx context.Context, r Row, reason string) error {
+	_, err := ch.tx.Exec(ctx, `UPDATE lab_results SET shown = 0, hidden_at = $3 WHERE id = $1 AND version = $2`, r.ID, r.Version, record.Micros(ch.tx.Now()))
+	if err != nil {
+		return fmt.Errorf("hide laboratory result: %w", err)
+	}
+	ch.hid = append(ch.hid, seen{r.ID, r.Version, reason})
+	ch.touched = true
+	return nil
+}
+
+// show notes a version that has come into view.
+func (ch *change) show(r Row) {
+	ch.showed, ch.touched = append(ch.showed, r), true
+	if r.Judged.Critical != nil {
+		ch.alarms = append(ch.alarms, r)
+	}
+}
+
+// finish writes the report with its sums, the case and the alarms, what others may recognise, and tells who saw what no longer stands. rows are all
+// that count or are shown.
+func (ch *change) finish(ctx context.Context, rows []Row, out *StoredReport) error {
+	k := &ch.rep.Kept
+	slices.SortFunc(rows, func(a, b Row) int {
+		return cmp.Or(cmp.Compare(a.Result.Number, b.Result.Number), cmp.Compare(a.ID, b.ID), cmp.Compare(a.Version, b.Version))
+	})
+	k.sum(rows)
+	if len(ch.showed)+len(ch.hid) > 0 {
+		k.Version++
+	}
+	if len(ch.showed) > 0 && k.ReleasedAt.IsZero() {
+		k.ReleasedAt = ch.tx.Now()
+	}
+	if !ch.touched && ch.rep.known {
+		out.Case, out.Waiting = k.Case, k.Waiting
+		return nil
+	}
+	if err := ch.openCase(ctx, rows); err != nil {
+		return err
+	}
+	ch.alarmLater(rows)
+	if err := putReport(ctx, ch.tx, ch.rep); err != nil {
+		return err
+	}
+	for _, step := range []func(context.Context, []Row) error{ch.share, ch.alarm, ch.recall, ch.tellTube} {
+		if err := step(ctx, rows); err != nil {
+			return err
+		}
+	}
+	out.Case, out.Waiting = k.Case, k.Waiting
+	for _, r := range ch.alarms {
+		out.Alarms = append(out.Alarms, r.Judged.Critical.Rule)
+	}
+	ch.tell()
+	return nil
+}
+
+// tell says what has changed for who ordered.
+func (ch *change) tell() {
+	act := ""
+	switch {
+	case slices.ContainsFunc(ch.hid, func(s seen) bool { return s.Reason == "withdrawn" }):
+		act = "lab.withdrawn"
+	case len(ch.hid) > 0:
+		act = "lab.corrected"
+	case len(ch.showed) > 0:
+		act = "lab.released"
+	default:
+		return
+	}
+	k := &ch.rep.Kept
+	ch.tx.Emit(record.Event{
+		Act: act, Institution: k.Institution, Patient: k.Patient, Kind: "lab-report", Object: string(k.ID), Outcome: record.Success,
+		Detail: map[string]string{"version": fmt.Sprint(k.Version), "rows": fmt.Sprint(len(ch.showed)), "hidden": fmt.Sprint(len(ch.hid)), "status": string(k.Status)},
+	}.By(ch.scope))
+}
+
+// sum makes the sums of a report from the rows that count or are shown.
+func (k *Kept) sum(rows []Row) {
+	k.Abnormal, k.Critical, k.Unmapped, k.Waiting, k.Verified = 0, 0, 0, 0, ""
+	shown, open := observation.Status(""), false
+	for i := range rows {
+		r := &rows[i]
+		if r.Latest {
+			if r.Analyte == "" {
+				k.Unmapped++
+			}
+			if r.awaited() {
+				k.Waiting++
+			}
+			open = open || !r.Shown && !r.Result.Status.Settled() && r.Result.Status != observation.Withdrawn && r.Result.Status != observation.Cancelled
+		}
+		if !r.Shown {
+			continue
+		}
+		if r.abnormal() {
+			k.Abnormal++
+		}
+		if r.Judged.Critical != nil {
+			k.Critical++
+		}
+		shown = worse(shown, r.Result.Status)
+		k.Verified = weaker(k.Verified, r.Validation)
+	}
+	k.Status = reportStatus(k.Status, shown, k.Waiting > 0 || open)
+}
+
+// reportStatus is the status of the whole: what is not all there yet is preliminary, what had to be changed stays corrected.
+func reportStatus(was, shown observation.Status, more bool) observation.Status {
+	switch {
+	case shown == "" && (was == observation.Registered || was == "" || more):
+		if was.Shown() && more {
+			return observation.Withdrawn
+		}
+		return observation.Registered
+	case shown == "":
+		return observation.Withdrawn
+	case was == observation.Corrected || was == observation.Withdrawn || shown == observation.Corrected || shown == observation.Amended:
+		return observation.Corrected
+	case more || shown == observation.Preliminary:
+		return observation.Preliminary
+	}
+	return observation.Final
+}
+
+var settledness = map[observation.Status]int{observation.Preliminary: 4, observation.Corrected: 3, observation.Amended: 2, observation.Final: 1}
+
+// worse is the status of two rows together.
+func worse(a, b observation.Status) observation.Status {
+	if settledness[b] > settledness[a] {
+		return b
+	}
+	return a
+}
+
+var weakness = map[string]int{"": 0, string(released): 1, string(byRules): 2, string(bySender): 3}
+
+func weaker(a, b string) string {
+	if weakness[b] > weakness[a] {
+		return b
+	}
+	return a
+}
+
+// awaited reports a row that a person must validate.
+func (r *Row) awaited() bool {
+	v := validation(r.Validation)
+	return (v == waiting || v == technical || r.Judged.Held != "" && !r.Shown && v != setAside) && r.Result.Status.Shown() || v == waiting && r.Result.Status == observation.Unverified
+}
+
+// abnormal reports a value outside its interval, by the recomputed flags, else by the sender's.
+func (r *Row) abnormal() bool {
+	flags := r.Judged.Flags
+	if flags == nil {
+		flags = r.Result.Flags
+	}
+	return slices.ContainsFunc(flags, func(f string) bool { return f != "" && f != "N" })
+}
+
+// openCase gives the reading room the report where a person must validate it; a critical value of a verified report has a case that nobody waits for.
+func (ch *change) openCase(ctx context.Context, rows []Row) error {
+	k := &ch.rep.Kept
+	if ch.signing || k.Waiting == 0 && len(ch.alarms) == 0 {
+		return nil
+	}
+	e := k.exam(rows)
+	var id record.CaseID
+	var err error
+	if k.Waiting > 0 {
+		id, err = ch.centre.room.Open(ctx, ch.tx, e, k.ClinicalInfo)
+	} else {
+		id, err = ch.centre.room.OpenSettled(ctx, ch.tx, e, k.ClinicalInfo)
+	}
+	k.Case = id
+	return err
+}
+
+// exam is the report as the reading room knows it.
+func (k *Kept) exam(rows []Row) record.Exam {
+	e := record.Exam{
+		ID: k.ID, Kind: record.Lab, Centre: k.Centre, Institution: k.Institution, Patient: k.Patient, Grade: k.Grade, Modality: Modality,
+		Procedure: k.Service, Accession: cmp.Or(k.Barcode, k.Filler), Title: cmp.Or(k.Title, k.Specimen.Type.Display(), "检验"), Priority: k.Priority,
+		PerformedAt: k.observed(k.ReceivedAt), ReceivedAt: k.ReceivedAt, Complete: true,
+	}
+	if e.Priority == "" {
+		e.Priority = record.Routine
+	}
+	if slices.ContainsFunc(rows, func(r Row) bool { return r.Latest && r.Judged.Critical != nil && r.awaited() }) {
+		e.Priority = record.Stat // it looks critical: somebody must confirm it at once
+	}
+	return e
+}
+
+// alarmLater notes when critical values are told at the latest: of a row that a person must validate after a while, of one that is being signed when
+// the signature is done.
+func (ch *change) alarmLater(rows []Row) {
+	k := &ch.rep.Kept
+	k.alarmDue = time.Time{}
+	switch {
+	case ch.signing && len(ch.alarms) > 0:
+		k.alarmDue = ch.tx.Now()
+	case slices.ContainsFunc(rows, func(r Row) bool { return r.Latest && r.Judged.Critical != nil && r.awaited() }):
+		k.alarmDue = ch.tx.Now().Add(ch.centre.opt.ConfirmWithin)
+	}
+}
+
+// alarm raises the critical values that have come into view.
+func (ch *change) alarm(ctx context.Context, _ []Row) error {
+	if ch.quiet || ch.signing || len(ch.alarms) == 0 || ch.rep.Case == "" {
+		return nil
+	}
+	var raise []reading.Alarm
+	for _, r := range ch.alarms {
+		raise = append(raise, r.alarm())
+	}
+	return ch.centre.room.Alarm(ctx, ch.tx, actor, ch.rep.Case, raise...)
+}
+
+// alarm is a critical value as the reading room tells it.
+func (r *Row) alarm() reading.Alarm {
+	x := r.Judged.Critical
+	zh, en := "", ""
+	if !r.Shown {
+		zh, en = "（尚未审核）", " (not validated yet)"
+	}
+	return reading.Alarm{Rule: x.Rule + ":" + x.Version, Finding: x.ZH + zh + "\n" + x.EN + en, Within: time.Duration(x.Minutes) * time.Minute}
+}

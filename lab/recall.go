@@ -1,0 +1,142 @@
+// Recall 召回: who saw a value that no longer stands is told, and says that they know.
+
+package lab
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/lianzhen/lianzhen/reading"
+	"github.com/lianzhen/lianzhen/record"
+	"github.com/lianzhen/lianzhen/store"
+)
+
+// Recall is one reader of a value that was corrected or withdrawn afterwards.
+type Recall struct {
+	ID             string
+	Report         record.ExamID
+	Institution    record.InstitutionID // of the reader
+	Patient        record.PatientID
+	Reader         record.Actor
+	SeenAt         time.Time
+	RaisedAt       time.Time
+	Reason         string // corrected withdrawn
+	Rows           []seen
+	AcknowledgedAt time.Time
+	AcknowledgedBy string
+}
+
+// reportRead is the act of our events that says that somebody saw a report.
+const reportRead = "lab.read"
+
+// seeing are the acts that say that somebody saw values of a report.
+var seeing = []string{reportRead, "lab.printed", "lab.delivered", "lab.trended"}
+
+// recall tells everybody who opened the report while what no longer stands was in view.
+func (ch *change) recall(ctx context.Context, _ []Row) error {
+	if len(ch.hid) == 0 {
+		return nil
+	}
+	readers, err := ch.centre.room.Readers(ctx, ch.rep.ID, seeing...)
+	if err != nil {
+		return err
+	}
+	reason := "corrected"
+	for _, h := range ch.hid {
+		if h.Reason == "withdrawn" {
+			reason = h.Reason
+		}
+	}
+	for _, r := range readers {
+		if r.Kind == record.ActorSystem || r.Kind == record.ActorDevice {
+			continue
+		}
+		if err := ch.recallReader(ctx, r, reason); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (ch *change) recallReader(ctx context.Context, r reading.Reader, reason string) error {
+	k, now := &ch.rep.Kept, ch.tx.Now()
+	id := record.NewID(now)
+	_, err := ch.tx.Exec(ctx, `INSERT INTO lab_recalls (id, report_id, institution_id, patient_id, reader_kind, reader_id, reader_name, seen_at, raised_at,
+		reason, rows) VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11)`, id, string(k.ID), string(r.Institution), string(k.Patient), string(r.Kind), r.ID, r.Name,
+		record.Micros(r.Last), record.Micros(now), reason, jsonText(ch.hid))
+	if err != nil {
+		return fmt.Errorf("recall: %w", err)
+	}
+	ch.tx.Emit(record.Event{
+		Act: "lab.recalled", Institution: r.Institution, Patient: k.Patient, Kind: "lab-recall", Object: id, Outcome: record.Success,
+		Detail: map[string]string{"report": string(k.ID), "reader": r.ID, "reason": reason},
+	}.By(ch.scope))
+	return nil
+}
+
+// Recalls lists the recalls of the readers of the scope's institutions, those that nobody has acknowledged or all, newest first.
+func (c *Centre) Recalls(ctx context.Context, s record.Scope, all bool, before string, limit int) ([]Recall, error) {
+	s.RelatedAt = ""
+	var args []any
+	where := []string{c.db.ScopeSQL(s, "v.institution_id", "v.patient_id", &args)}
+	if !all {
+		where = append(where, "v.acknowledged_at = 0")
+	}
+	if before != "" {
+		args = append(args, before)
+		where = append(where, fmt.Sprintf("v.id < $%d", len(args)))
+	}
+	args = append(args, limit)
+	return c.recallRows(ctx, c.db, strings.Join(where, " AND ")+fmt.Sprintf(" ORDER BY v.id DESC LIMIT $%d", len(args)), args)
+}
+
+func (c *Centre) recallRows(ctx context.Context, q store.Querier, where string, args []any) ([]Recall, error) {
+	out, err := store.Collect(ctx, q, `SELECT v.id, v.report_id, v.institution_id, v.patient_id, v.reader_kind, v.reader_id, v.reader_name, v.seen_at,
+		v.raised_at, v.reason, v.rows, v.acknowledged_at, v.acknowledged_by FROM lab_recalls v WHERE `+where, args,
+		func(scan func(...any) error) (Recall, error) {
+			var r Recall
+			var saw, raised, known int64
+			var rows string
+			err := scan(&r.ID, &r.Report, &r.Institution, &r.Patient, &r.Reader.Kind, &r.Reader.ID, &r.Reader.Display, &saw, &raised, &r.Reason, &rows,
+				&known, &r.AcknowledgedBy)
+			r.Reader.Institution = r.Institution
+			r.SeenAt, r.RaisedAt, r.AcknowledgedAt = record.FromMicros(saw), record.FromMicros(raised), record.FromMicros(known)
+			_ = json.Unmarshal([]byte(rows), &r.Rows) // we wrote it
+			return r, err
+		})
+	if err != nil {
+		return nil, fmt.Errorf("recalls: %w", err)
+	}
+	return out, nil
+}
+
+// AcknowledgeRecall notes that a person of the reader's institution knows. Saying it again changes nothing.
+func (c *Centre) AcknowledgeRecall(ctx context.Context, s record.Scope, id string) (Recall, error) {
+	s.RelatedAt = ""
+	var out Recall
+	err := c.db.Tx(ctx, func(tx *store.Tx) error {
+		tx.As(s)
+		args := []any{id}
+		found, err := c.recallRows(ctx, tx, `v.id = $1 AND `+c.db.ScopeSQL(s, "v.institution_id", "v.patient_id", &args), args)
+		if err != nil {
+			return err
+		}
+		if len(found) == 0 {
+			return record.Errorf(record.NotFound, "no recall %s", id)
+		}
+		if out = found[0]; !out.AcknowledgedAt.IsZero() {
+			return nil
+		}
+		out.AcknowledgedAt, out.AcknowledgedBy = tx.Now(), s.Actor.ID
+		_, err = tx.Exec(ctx, `UPDATE lab_recalls SET acknowledged_at = $2, acknowledged_by = $3 WHERE id = $1`, id, record.Micros(out.AcknowledgedAt), s.Actor.ID)
+		tx.Emit(record.Event{
+			Act: "lab.recall.acknowledged", Institution: out.Institution, Patient: out.Patient, Kind: "lab-recall", Object: id, Outcome: record.Success,
+			Detail: map[string]string{"report": string(out.Report)},
+		}.By(s))
+		return err
+	})
+	return out, err
+}

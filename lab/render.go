@@ -1,0 +1,238 @@
+// Render: a report on paper 检验报告单.
+
+package lab
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/lianzhen/lianzhen/lab/observation"
+	"github.com/lianzhen/lianzhen/lab/sheet"
+	"github.com/lianzhen/lianzhen/reading"
+	"github.com/lianzhen/lianzhen/record"
+)
+
+// Sheet draws a report as PDF. language is "zh" (default), "en" or "both"; size "A4" (default) or "A5".
+func (c *Centre) Sheet(ctx context.Context, s record.Scope, id record.ExamID, language, size string) ([]byte, error) {
+	opt, err := sheetOptions(language, size)
+	if err != nil {
+		return nil, err
+	}
+	opt.Zone = c.opt.Zone
+	k, err := c.Get(ctx, s, id, History)
+	if err != nil {
+		return nil, err
+	}
+	in := sheetOf(&k)
+	if err := c.nameSheet(ctx, &k, &in); err != nil {
+		return nil, err
+	}
+	if k.Case != "" {
+		rep, ok, err := c.room.Current(ctx, s, k.Case)
+		if err != nil {
+			return nil, err
+		}
+		if ok {
+			signed(&in, rep)
+		}
+	}
+	var b bytes.Buffer
+	err = sheet.Draw(&b, in, opt)
+	return b.Bytes(), err
+}
+
+func sheetOptions(language, size string) (sheet.Options, error) {
+	var o sheet.Options
+	switch language {
+	case "", "zh":
+		o.Language = sheet.Chinese
+	case "en":
+		o.Language = sheet.English
+	case "both":
+		o.Language = sheet.Bilingual
+	default:
+		return o, record.Errorf(record.Invalid, "language: want zh, en or both")
+	}
+	switch size {
+	case "", "A4":
+		o.Format = sheet.A4
+	case "A5":
+		o.Format = sheet.A5
+	default:
+		return o, record.Errorf(record.Invalid, "paper: want A4 or A5")
+	}
+	return o, nil
+}
+
+// nameSheet finds the names of who ordered and who measured.
+func (c *Centre) nameSheet(ctx context.Context, k *Kept, in *sheet.Sheet) error {
+	at, err := c.db.Institution(ctx, k.Institution)
+	if err != nil {
+		return err
+	}
+	in.Institution = at.Name
+	by, err := c.db.Institution(ctx, k.Laboratory)
+	if err != nil {
+		return err
+	}
+	in.Laboratory = by.Name
+	return nil
+}
+
+var sexWords = map[record.Sex]string{record.Male: "男", record.Female: "女"}
+
+// sheetOf lays a report with all its versions out as it is printed: what is shown, and of what was corrected the value before.
+func sheetOf(k *Kept) sheet.Sheet {
+	in := sheet.Sheet{
+		Number: cmp.Or(k.Filler, k.Placer, string(k.ID)), Version: max(k.Version, 1), Status: k.Status, Title: k.Title, ReportedAt: latest(k.ReportedAt, k.ReleasedAt),
+		Patient:  sheet.Patient{Name: k.Name.Reveal(), Sex: sexWords[k.Sex], Age: ageText(k.AgeDays), Number: k.LocalNumber.Reveal()},
+		Order:    sheet.Order{Number: k.Placer, Department: k.Ward, Visit: k.Visit, Orderer: k.Orderer, Clinical: k.ClinicalInfo},
+		Specimen: sheet.Specimen{Type: k.Specimen.Type.Display(), Barcode: k.Barcode, CollectedAt: k.CollectedAt, ReceivedAt: k.LabAt, Condition: words(k.Specimen.Condition)},
+		Notes:    k.Notes, Verification: fmt.Sprintf("%s-%d", k.ID, k.Version),
+	}
+	in.Technical = sheet.Signature{Name: k.Performer}
+	var qualities []record.Quality
+	for i := range k.Rows {
+		r := &k.Rows[i]
+		if !r.Shown || isolateOf(&r.Result) {
+			continue
+		}
+		in.Rows = append(in.Rows, sheetRow(k, r))
+		qualities = append(qualities, r.Judged.Quality)
+		if r.ReleasedName != "" {
+			in.Medical = sheet.Signature{Name: r.ReleasedName, At: r.ReleasedAt}
+			in.Technical = sheet.Signature{Name: r.ValidatedName, At: r.ValidatedAt}
+		}
+	}
+	in.Isolates = isolates(k)
+	in.Quality = qualityLines(qualities)
+	return in
+}
+
+func latest(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
+}
+
+func ageText(days int) string {
+	switch {
+	case days < 0:
+		return ""
+	case days < 29:
+		return fmt.Sprintf("%d天", days)
+	case days < 365:
+		return fmt.Sprintf("%d月", days*12/365)
+	}
+	return fmt.Sprintf("%d岁", days*100/36525)
+}
+
+func words(all []observation.Coding) string {
+	var out []string
+	for _, c := range all {
+		out = append(out, c.Display())
+	}
+	return strings.Join(out, "、")
+}
+
+func sheetRow(k *Kept, r *Row) sheet.Row {
+	x := &r.Result
+	out := sheet.Row{
+		Code: x.Code.Code, Name: x.Code.Display(), Result: x.Value.String(), Unit: x.Unit.Display(), Range: cmp.Or(x.Range, r.Judged.Interval),
+		Method: x.Method.Display(), Sender: flagsText(x.Flags), Notes: x.Notes,
+	}
+	if x.Value.Kind == observation.Attachment {
+		out.Result = "（见附件 see attachment）"
+	}
+	if r.Judged.Flags != nil {
+		out.Ours = flagsText(r.Judged.Flags)
+	}
+	if x.Status != k.Status {
+		out.Status = x.Status
+	}
+	if validation(r.Validation) == byRules {
+		out.Auto = r.Judged.Rules
+	}
+	for i := range k.Rows {
+		if old := &k.Rows[i]; old.ID == r.ID && old.Version < r.Version && !old.HiddenAt.IsZero() && old.Result.Status != observation.Withdrawn {
+			out.Was = &sheet.Was{Result: old.Result.Value.String(), Unit: old.Result.Unit.Display(), Range: cmp.Or(old.Result.Range, old.Judged.Interval)}
+		}
+	}
+	return out
+}
+
+// isolateOf reports a row that belongs to the microbiology tree: it has a sub id that others share (HL7 v2.5.1 7.3.4, OBX-4).
+func isolateOf(x *observation.Result) bool {
+	return x.SubID != "" && x.Value.Kind == observation.Coded || x.Probe.SubID != ""
+}
+
+// isolates are the organisms that grew, each with its susceptibilities: rows that share a sub id.
+func isolates(k *Kept) []sheet.Isolate {
+	var out []sheet.Isolate
+	at := map[string]int{}
+	for i := range k.Rows {
+		r := &k.Rows[i]
+		if x := &r.Result; r.Shown && isolateOf(x) && x.Probe.SubID == "" {
+			at[x.SubID] = len(out)
+			out = append(out, sheet.Isolate{Number: x.SubID, Organism: x.Value.String(), Notes: x.Notes})
+		}
+	}
+	for i := range k.Rows {
+		r := &k.Rows[i]
+		x := &r.Result
+		n, ok := at[x.Probe.SubID]
+		if !r.Shown || x.Probe.SubID == "" || !ok {
+			continue
+		}
+		out[n].Drugs = append(out[n].Drugs, sheet.Drug{
+			Code: x.Code.Code, Name: x.Code.Display(), Method: x.Method.Display(), Measured: x.Value.String(), Unit: x.Unit.Display(), Breakpoints: x.Range,
+			Interpretation: flagsText(x.Flags),
+		})
+	}
+	return out
+}
+
+var qcStates = map[record.QCVerdict]sheet.QCState{
+	record.QCInControl: sheet.InControl, record.QCWarning: sheet.InControl, record.QCOutOfControl: sheet.OutControl, record.QCNone: sheet.NotRun,
+	record.QCEstablishing: sheet.NotRun,
+}
+
+// qualityLines is the state of quality control, said once where all rows agree.
+func qualityLines(all []record.Quality) []sheet.Quality {
+	var out []sheet.Quality
+	seen := map[sheet.Quality]bool{}
+	for _, q := range all {
+		line := sheet.Quality{Internal: qcStates[q.Internal], Certificate: q.External, Scheme: q.ExternalScope}
+		if t := q.ExternalUntil; !t.IsZero() {
+			line.ValidTo = record.Date{Year: t.Year(), Month: t.Month(), Day: t.Day()}
+		}
+		if q.At.IsZero() || seen[line] {
+			continue
+		}
+		seen[line] = true
+		line.InternalAt = q.InternalAt
+		out = append(out, line)
+	}
+	if len(out) > 3 { // they differ by analyte: the rows are in the system
+		return nil
+	}
+	return out
+}
+
+// signed puts both signatures of the reading room on a sheet.
+func signed(in *sheet.Sheet, rep reading.Report) {
+	in.Technical = sheet.Signature{Name: rep.AuthorName, At: rep.SignedAt}
+	in.Medical = sheet.Signature{Name: rep.ReviewerName, At: rep.SignedAt}
+	in.SHA256 = rep.SHA256
+	if rep.Reason != "" {
+		in.Corrections = append(in.Corrections, sheet.Correction{Reason: rep.Reason, By: rep.ReviewerName, At: rep.SignedAt})
+	}
+	if rep.Text.Recommendation != "" {
+		in.Notes = append(in.Notes, rep.Text.Recommendation)
+	}
+}

@@ -1,0 +1,154 @@
+// Share: what other institutions may recognise of a report: one result for each item of recognition, with the state of quality control.
+
+package lab
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/lianzhen/lianzhen/lab/observation"
+	"github.com/lianzhen/lianzhen/record"
+	"github.com/lianzhen/lianzhen/store"
+)
+
+// share writes the results that others may recognise, as the rows in view say now.
+func (ch *change) share(ctx context.Context, rows []Row) error {
+	if len(ch.showed)+len(ch.hid) == 0 && ch.dropped == "" {
+		return nil
+	}
+	items := map[string][]*Row{}
+	for i := range rows {
+		r := &rows[i]
+		if !r.Shown && !r.Latest {
+			continue
+		}
+		for item := range strings.FieldsSeq(r.Item) {
+			items[item] = append(items[item], r)
+		}
+	}
+	if err := ch.unshare(ctx, items); err != nil {
+		return err
+	}
+	for _, item := range sortedKeys(items) {
+		if err := ch.tx.PutResult(ctx, ch.rep.itemResult(item, items[item], ch.tx.Now())); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// unshare adds the items that had a result and have no row any more, so that it is taken back too.
+func (ch *change) unshare(ctx context.Context, items map[string][]*Row) error {
+	if !ch.rep.known || len(ch.hid) == 0 && ch.dropped == "" {
+		return nil
+	}
+	type row struct{ item string }
+	had, err := store.List(ctx, ch.tx, `SELECT DISTINCT item FROM lab_results WHERE report_id = $1 AND item <> '' AND hidden_at > 0`, []any{string(ch.rep.ID)},
+		func(r *row) []any { return []any{&r.item} })
+	for _, r := range append(had, row{ch.dropped}) {
+		for item := range strings.FieldsSeq(r.item) {
+			if _, ok := items[item]; !ok {
+				items[item] = nil
+			}
+		}
+	}
+	return err
+}
+
+func sortedKeys(m map[string][]*Row) []string { return slices.Sorted(maps.Keys(m)) }
+
+// itemResult is one item of recognition of a report.
+func (k *Kept) itemResult(item string, rows []*Row, now time.Time) record.Result {
+	e := k.exam(nil)
+	e.ID, e.Procedure, e.Title = itemID(k.ID, item), item, itemTitle(rows)
+	e.Complete = !slices.ContainsFunc(rows, func(r *Row) bool { return r.awaited() || r.Latest && !r.Shown })
+	out := record.Result{ID: record.ResultID(e.ID), Exam: e, Case: k.Case, Laboratory: k.Laboratory, Quality: qualityOf(rows), SignedAt: releasedAt(rows)}
+	shown := observation.Status("")
+	for _, r := range rows {
+		if r.Shown {
+			shown = worse(shown, r.Result.Status)
+			out.Positive = out.Positive || r.abnormal()
+			e.PerformedAt = r.ObservedAt
+		}
+	}
+	out.Exam.PerformedAt = e.PerformedAt
+	switch {
+	case shown == "":
+		out.Status = record.Withdrawn
+	case shown == observation.Preliminary:
+		out.Status = record.Preliminary
+	case shown == observation.Final:
+		out.Status = record.Final
+	default:
+		out.Status = record.Corrected
+	}
+	if out.SignedAt.IsZero() {
+		out.SignedAt = now
+	}
+	return out
+}
+
+// itemID is the exam of one item inside a report: nobody opens it, results of an exam have it as their name.
+func itemID(report record.ExamID, item string) record.ExamID {
+	return record.ExamID(string(report) + ":" + item)
+}
+
+// ReportOf is the report that a shared result belongs to.
+func ReportOf(exam record.ExamID) record.ExamID {
+	id, _, _ := strings.Cut(string(exam), ":")
+	return record.ExamID(id)
+}
+
+func itemTitle(rows []*Row) string {
+	var names []string
+	for _, r := range rows {
+		if n := r.Result.Code.Display(); !slices.Contains(names, n) {
+			names = append(names, n)
+		}
+	}
+	return record.Clip(strings.Join(names, "、"), 200)
+}
+
+// qualityOf is the worst of several rows.
+func qualityOf(rows []*Row) record.Quality {
+	var out record.Quality
+	first := true
+	for _, r := range rows {
+		if !r.Shown {
+			continue
+		}
+		q := r.Judged.Quality
+		if first {
+			out, first = q, false
+			continue
+		}
+		if rank(q.Internal) > rank(out.Internal) {
+			out.Internal, out.InternalAt = q.Internal, q.InternalAt
+		}
+		if q.External == "" || out.External == "" {
+			out.External, out.ExternalScope, out.ExternalFrom, out.ExternalUntil = "", "", time.Time{}, time.Time{}
+		} else if !q.ExternalUntil.IsZero() && (out.ExternalUntil.IsZero() || q.ExternalUntil.Before(out.ExternalUntil)) {
+			out.External, out.ExternalScope, out.ExternalFrom, out.ExternalUntil = q.External, q.ExternalScope, q.ExternalFrom, q.ExternalUntil
+		}
+	}
+	return out
+}
+
+var qcRank = map[record.QCVerdict]int{
+	record.QCInControl: 0, record.QCWarning: 1, record.QCEstablishing: 2, record.QCNone: 3, "": 3, record.QCOutOfControl: 4,
+}
+
+func rank(v record.QCVerdict) int { return qcRank[v] }
+
+func releasedAt(rows []*Row) time.Time {
+	var at time.Time
+	for _, r := range rows {
+		if r.Shown && r.ReleasedAt.After(at) {
+			at = r.ReleasedAt
+		}
+	}
+	return at
+}
