@@ -5,6 +5,7 @@ package lab
 import (
 	"cmp"
 	"context"
+	"sync/atomic"
 	"time"
 
 	"github.com/lianzhen/lianzhen/lab/analyser"
@@ -53,6 +54,7 @@ type Centre struct {
 	packer  *store.Packer[*arrival]
 	commits *store.Committer
 	refused *store.Quarantine
+	watched atomic.Int64 // events of quality control up to here are followed; 0: since a start nothing was looked at
 
 	hl7  profiles[v2.Profile]
 	astm profiles[*analyser.Profile]

@@ -162,10 +162,7 @@ func (j *judgement) row(ctx context.Context, r *Row) (verify.Verdict, error) {
 
 // quality is the state of the controls when the row was measured, and why it is held.
 func (j *judgement) quality(ctx context.Context, r *Row) (quality.State, string, error) {
-	at := r.Result.AnalysedAt
-	if at.IsZero() {
-		at = j.a.receivedAt
-	}
+	at := r.measuredAt()
 	state, err := j.c.desks.Quality.StateOf(ctx, j.tx, r.laboratory, r.Result.Device, r.Analyte, at)
 	if err != nil {
 		return state, "", err
@@ -174,7 +171,7 @@ func (j *judgement) quality(ctx context.Context, r *Row) (quality.State, string,
 	if err != nil || !held {
 		return state, "", err
 	}
-	return state, "质控失控 held by control " + string(hold.ID), nil
+	return state, heldText(hold), nil
 }
 
 // facts are what the rules are asked about a row.

@@ -102,9 +102,9 @@ func (ch *change) release(ctx context.Context, rows []Row, i int, by signature) 
 func (ch *change) update(ctx context.Context, r *Row) error {
 	ch.touched = true
 	_, err := ch.tx.Exec(ctx, `UPDATE lab_results SET shown = $3, validation = $4, status = $5, body = $6, judged = $7, validated_by = $8, validated_name = $9,
-		validated_at = $10, released_by = $11, released_name = $12, released_at = $13 WHERE id = $1 AND version = $2`, r.ID, r.Version, r.Shown, r.Validation,
+		validated_at = $10, released_by = $11, released_name = $12, released_at = $13, held = $14 WHERE id = $1 AND version = $2`, r.ID, r.Version, r.Shown, r.Validation,
 		string(r.Result.Status), jsonText(r.Result), jsonText(r.Judged), string(r.ValidatedBy), r.ValidatedName, record.Micros(r.ValidatedAt), string(r.ReleasedBy),
-		r.ReleasedName, record.Micros(r.ReleasedAt))
+		r.ReleasedName, record.Micros(r.ReleasedAt), r.Judged.Held != "")
 	if err != nil {
 		return fmt.Errorf("change laboratory result: %w", err)
 	}

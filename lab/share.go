@@ -112,36 +112,21 @@ func itemTitle(rows []*Row) string {
 	return record.Clip(strings.Join(names, "、"), 200)
 }
 
-// qualityOf is the worst of several rows.
+// qualityOf is the quality of the rows in view together.
 func qualityOf(rows []*Row) record.Quality {
 	var out record.Quality
 	first := true
 	for _, r := range rows {
-		if !r.Shown {
-			continue
-		}
-		q := r.Judged.Quality
-		if first {
-			out, first = q, false
-			continue
-		}
-		if rank(q.Internal) > rank(out.Internal) {
-			out.Internal, out.InternalAt = q.Internal, q.InternalAt
-		}
-		if q.External == "" || out.External == "" {
-			out.External, out.ExternalScope, out.ExternalFrom, out.ExternalUntil = "", "", time.Time{}, time.Time{}
-		} else if !q.ExternalUntil.IsZero() && (out.ExternalUntil.IsZero() || q.ExternalUntil.Before(out.ExternalUntil)) {
-			out.External, out.ExternalScope, out.ExternalFrom, out.ExternalUntil = q.External, q.ExternalScope, q.ExternalFrom, q.ExternalUntil
+		switch {
+		case !r.Shown:
+		case first:
+			out, first = r.Judged.Quality, false
+		default:
+			out = out.And(r.Judged.Quality)
 		}
 	}
 	return out
 }
-
-var qcRank = map[record.QCVerdict]int{
-	record.QCInControl: 0, record.QCWarning: 1, record.QCEstablishing: 2, record.QCNone: 3, "": 3, record.QCOutOfControl: 4,
-}
-
-func rank(v record.QCVerdict) int { return qcRank[v] }
 
 func releasedAt(rows []*Row) time.Time {
 	var at time.Time

@@ -141,15 +141,12 @@ func (d *decoder) order(in records, n *astm.Node) []observation.Report {
 			return nil
 		}
 	}
-	all := rows.finish()
-	if rows.results == 0 && len(r.Results) == 0 {
-		if !n.Implied {
-			d.warn("no-results", n.Record, "an order without results")
-		}
-		return nil
-	}
 	if r.Specimen.ID == "" && !r.Control {
 		r.Warnings = append(r.Warnings, observation.Warning{Code: "no-barcode", Place: fmt.Sprintf("record %d", n.Record.Number), Note: "no number of the specimen"})
+	}
+	all := rows.finish()
+	if len(all) == 0 && !n.Implied {
+		d.warn("no-results", n.Record, "an order without results")
 	}
 	return all
 }

@@ -20,7 +20,6 @@ type reader struct {
 	p        *Profile
 	report   *observation.Report
 	micro    micro
-	results  int // R records
 	attached int // bytes
 }
 
@@ -28,7 +27,6 @@ type reader struct {
 func (rd *reader) child(in records, n *astm.Node) error {
 	switch n.Record.Type {
 	case "R":
-		rd.results++
 		return rd.result(in.with("R", n.Record), n)
 	case "C":
 		rd.report.Notes = rd.p.note(rd.report.Notes, n.Record)
@@ -98,7 +96,11 @@ func (rd *reader) attach(r astm.Record) error {
 func (rd *reader) finish() []observation.Report {
 	rd.p.repetitions(rd.report.Results)
 	rd.report.Status = statusOf(rd.report.Results)
-	return append([]observation.Report{*rd.report}, rd.micro.reports(rd.report)...)
+	isolates := rd.micro.reports(rd.report)
+	if len(rd.report.Results) == 0 {
+		return isolates
+	}
+	return append([]observation.Report{*rd.report}, isolates...)
 }
 
 // row reads an R record (LIS2-A2 10).

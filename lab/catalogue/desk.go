@@ -52,6 +52,7 @@ type Snapshot struct {
 	maps    map[mapKey][]Mapping
 	centres func(record.InstitutionID) record.CentreID
 	now     record.Clock
+	counts  *counts
 }
 
 type packVersion struct {
@@ -91,7 +92,7 @@ func (s *Snapshot) at(ctx context.Context, d *Desk) (*Snapshot, error) {
 		return nil, err
 	}
 	out := *s
-	out.now = d.db.Now
+	out.now, out.counts = d.db.Now, &d.counts
 	out.centres = func(i record.InstitutionID) record.CentreID {
 		c, _ := g.CentreFor(i, record.Lab)
 		return c.ID
@@ -226,7 +227,9 @@ func (d *Desk) RulesBy(ctx context.Context, q store.Querier, digest string) (*ve
 }
 
 // For is the catalogue that an institution reads: that of its laboratory centre.
-func (d *Desk) For(ctx context.Context, i record.InstitutionID) (*Pack, error) { return d.packOf(ctx, d.db, i) }
+func (d *Desk) For(ctx context.Context, i record.InstitutionID) (*Pack, error) {
+	return d.packOf(ctx, d.db, i)
+}
 
 // reachedCentre is a laboratory centre whose host the scope reaches; an empty one is that of the caller.
 func (d *Desk) reachedCentre(ctx context.Context, s record.Scope, id record.CentreID) (record.CentreID, error) {

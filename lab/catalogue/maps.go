@@ -93,7 +93,7 @@ func (s *Snapshot) mappedWithout(centre record.CentreID, p *Pack) []string {
 			continue
 		}
 		for _, m := range all {
-			if _, ok := p.Analyte(m.Analyte); !ok && m.Analyte != "" && m.Analyte != OurCodes && s.counts(m) {
+			if _, ok := p.Analyte(m.Analyte); !ok && m.Analyte != "" && m.Analyte != OurCodes && s.newest(m) {
 				out = append(out, m.Analyte)
 			}
 		}
@@ -102,8 +102,8 @@ func (s *Snapshot) mappedWithout(centre record.CentreID, p *Pack) []string {
 	return slices.Compact(out)
 }
 
-// counts reports whether a mapping is the newest of its key and instant.
-func (s *Snapshot) counts(m Mapping) bool {
+// newest reports whether a mapping is the last of its key and instant.
+func (s *Snapshot) newest(m Mapping) bool {
 	for _, x := range s.maps[mapKey{m.Sender, m.Link, m.Code, m.System}] { // newest instant, then highest number, first
 		if x.Key == m.Key && x.From.Equal(m.From) {
 			return x.ID == m.ID

@@ -55,14 +55,17 @@ func (d *Desk) Resolve(ctx context.Context, q store.Querier, sender record.Insti
 		return Analyte{}, How{}, err
 	}
 	a, how := s.Resolve(sender, link, r, specimen)
-	d.counts.add(sender, link, s.now(), how.By != Unmapped)
-	if tx, ok := q.(*store.Tx); ok && how.By == Unmapped && how.Why != NoCode {
-		err = noteUnmapped(ctx, tx, s.unmapped(sender, link, &r, &specimen, how.Why))
+	if tx, ok := q.(*store.Tx); ok && how.By == Unmapped {
+		d.counts.add(sender, link, s.now(), false)
+		if how.Why != NoCode {
+			err = noteUnmapped(ctx, tx, s.unmapped(sender, link, &r, &specimen, how.Why))
+		}
 	}
 	return a, how, err
 }
 
-// Resolve finds the analyte of a row in a picture that is held already, for many rows at once.
+// Resolve finds the analyte of a row in a picture that is held already, for many rows at once. A row that is understood is counted; one that is not is
+// for Desk.Resolve to count and list.
 func (s *Snapshot) Resolve(sender record.InstitutionID, link string, r observation.Result, specimen observation.Specimen) (Analyte, How) {
 	at := cmp.Or(record.Micros(r.ObservedAt), record.Micros(r.AnalysedAt), record.Micros(specimen.CollectedAt), record.Micros(s.now()))
 	p := s.Pack(s.Centre(sender), record.FromMicros(at))
@@ -74,6 +77,9 @@ func (s *Snapshot) Resolve(sender record.InstitutionID, link string, r observati
 	}
 	a, how := l.find(codes, &r)
 	how.Pack = p.Version
+	if how.By != Unmapped {
+		s.counts.add(sender, link, s.now(), true)
+	}
 	return a, how
 }
 

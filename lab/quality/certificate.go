@@ -129,6 +129,9 @@ func (d *Desk) Revoke(ctx context.Context, s record.Scope, id CertificateID, fro
 		if n, err := res.RowsAffected(); err != nil || n == 0 {
 			return record.Errorf(record.Precondition, "the certificate is revoked already")
 		}
+		if _, err := tx.RevokeCertificate(ctx, c.Laboratory, c.Number, c.RevokedFrom, c.RevokedAt); err != nil { // released results say so
+			return err
+		}
 		tx.Emit(record.Event{
 			Act: "qc.revoked", Institution: c.Laboratory, Kind: "eqa_certificate", Object: string(id),
 			Detail: map[string]string{"number": c.Number, "from": c.RevokedFrom.Format(time.RFC3339Nano)},

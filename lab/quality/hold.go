@@ -78,17 +78,17 @@ type episode struct {
 
 // settle makes the holds of a series say what its verdicts say. points are those from the given instant on.
 func (d *Desk) settle(ctx context.Context, tx *store.Tx, of Series, plan Plan, from time.Time, points []Point) error {
-	waiting, err := holds(ctx, tx, `h.series_id = $1 AND h.decision = '' ORDER BY h.failed_at, h.id`, string(of.ID()))
+	// A hold whose good control came before what was judged stays as it is.
+	waiting, err := holds(ctx, tx, `h.series_id = $1 AND h.decision = '' AND (h.good_at = 0 OR h.good_at >= $2) ORDER BY h.failed_at, h.id`,
+		string(of.ID()), record.Micros(from))
 	if err != nil || len(waiting) == 0 && !slices.ContainsFunc(points, Point.failed) {
 		return err
 	}
 	if len(waiting) > 0 && waiting[0].FailedAt.Before(from) {
 		from = waiting[0].FailedAt
-		all, first, err := sequence(ctx, tx, of.ID(), from)
-		if err != nil {
+		if points, err = since(ctx, tx, of.ID(), from); err != nil {
 			return err
 		}
-		points = all[first:]
 	}
 	ruled, err := holds(ctx, tx, `h.series_id = $1 AND h.decision IN ('release', 'repeat') AND h.last_failed_at >= $2 ORDER BY h.failed_at`,
 		string(of.ID()), record.Micros(from))
@@ -96,7 +96,7 @@ func (d *Desk) settle(ctx context.Context, tx *store.Tx, of Series, plan Plan, f
 		return err
 	}
 	for _, e := range episodes(points, plan, ruled) {
-		if err := d.since(ctx, tx, plan, &e); err != nil {
+		if err := d.lastGood(ctx, tx, plan, &e); err != nil {
 			return err
 		}
 		var was Hold
@@ -179,22 +179,33 @@ func (e *episode) meets(h Hold) bool {
 	return h.Point == e.Point || !h.LastFailedAt.Before(e.FailedAt) && !h.FailedAt.After(e.LastFailedAt)
 }
 
-// since finds the last good control before an episode: not one of the same run, which failed as a whole. Without any, the results that a
+// lastGood finds the last good control before an episode: not one of the same run, which failed as a whole. Without any, the results that a
 // control of the plan would have stood for are held.
-func (d *Desk) since(ctx context.Context, tx *store.Tx, plan Plan, e *episode) error {
-	var good, ruled int64
-	err := tx.QueryRow(ctx, `SELECT COALESCE(MAX(at), 0) FROM qc_points WHERE series_id = $1 AND at < $2 AND run <> $3 AND voided_at = 0
-		AND decision IN ('accept', 'warning')`, string(e.first.Of.ID()), record.Micros(e.FailedAt), e.first.Run).Scan(&good)
-	if err != nil {
-		return err
+func (d *Desk) lastGood(ctx context.Context, tx *store.Tx, plan Plan, e *episode) error {
+	before := []any{string(e.first.Of.ID()), record.Micros(e.FailedAt)}
+	for _, q := range []struct {
+		text string
+		args []any
+	}{
+		{
+			`SELECT at FROM qc_points WHERE series_id = $1 AND at < $2 AND run <> $3 AND voided_at = 0 AND decision IN ('accept', 'warning') ORDER BY at DESC LIMIT 1`,
+			append(before, e.first.Run),
+		},
+		{`SELECT last_failed_at FROM qc_holds WHERE series_id = $1 AND last_failed_at < $2 AND decision IN ('release', 'repeat')
+			ORDER BY last_failed_at DESC LIMIT 1`, before}, // what a person has ruled on is not held again
+	} {
+		var at int64
+		if err := tx.QueryRow(ctx, q.text, q.args...).Scan(&at); err != nil && !errors.Is(err, sql.ErrNoRows) {
+			return err
+		}
+		if t := record.FromMicros(at); t.After(e.Since) {
+			e.Since = t
+		}
 	}
-	err = tx.QueryRow(ctx, `SELECT COALESCE(MAX(last_failed_at), 0) FROM qc_holds WHERE series_id = $1 AND last_failed_at < $2 AND decision IN ('release', 'repeat')`,
-		string(e.first.Of.ID()), record.Micros(e.FailedAt)).Scan(&ruled)
-	e.Since = record.FromMicros(max(good, ruled))
-	if good == 0 && ruled == 0 {
+	if e.Since.IsZero() {
 		e.Since = d.begins(plan, e.FailedAt)
 	}
-	return err
+	return nil
 }
 
 // putHold writes a hold that is new or has changed, and tells it.

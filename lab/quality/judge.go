@@ -3,6 +3,7 @@
 package quality
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"time"
@@ -19,8 +20,12 @@ const ExpiredLot westgard.Rule = "expired_lot"
 // ExpiredLotName is what a person reads of it.
 var ExpiredLotName = westgard.Text{ZH: "质控品已过效期或超过开瓶稳定期", EN: "the control lot has expired or was open for too long"}
 
-// enough points before those that are judged, for any rule to look back on.
-const enough = 20 * westgard.MaxLevels
+// How many points before those that are judged are read: more than rules look back on over all levels and within a run, and as many as they
+// look back on within a level.
+const (
+	lookBack      = 48
+	lookBackLevel = 12
+)
 
 // bench is what judging a series needs.
 type bench struct {
@@ -32,20 +37,13 @@ type bench struct {
 }
 
 func (d *Desk) bench(ctx context.Context, tx *store.Tx, id SeriesID) (*bench, error) {
-	b := &bench{lots: map[LotID]Lot{}, zone: d.opt.Zone}
+	b := &bench{zone: d.opt.Zone}
 	var err error
 	if b.plan, err = planAt(ctx, tx, id, tx.Now()); err != nil {
 		return nil, err
 	}
 	if b.targets, err = targets(ctx, tx, id, tx.Now()); err != nil {
 		return nil, err
-	}
-	found, err := lots(ctx, tx, `id IN (SELECT lot_id FROM qc_points WHERE series_id = $1)`, string(id))
-	if err != nil {
-		return nil, err
-	}
-	for _, l := range found {
-		b.lots[l.ID] = l
 	}
 	b.restarts, err = store.Collect(ctx, tx, `SELECT at FROM qc_actions WHERE series_id = $1 AND restart = 1 ORDER BY at`, []any{string(id)},
 		func(scan func(...any) error) (time.Time, error) {
@@ -56,6 +54,22 @@ func (d *Desk) bench(ctx context.Context, tx *store.Tx, id SeriesID) (*bench, er
 	return b, err
 }
 
+// lotsOf reads the lots of points.
+func lotsOf(ctx context.Context, q store.Querier, points []Point) (map[LotID]Lot, error) {
+	out := map[LotID]Lot{}
+	for _, p := range points {
+		if _, known := out[p.Lot]; known {
+			continue
+		}
+		found, err := lots(ctx, q, `id = $1`, string(p.Lot))
+		if err != nil {
+			return nil, err
+		}
+		out[p.Lot] = append(found, Lot{})[0]
+	}
+	return out, nil
+}
+
 // judge judges the points of a series that were measured at from or later, and settles what follows for the results.
 func (d *Desk) judge(ctx context.Context, tx *store.Tx, of Series, from time.Time) error {
 	id := of.ID()
@@ -63,8 +77,16 @@ func (d *Desk) judge(ctx context.Context, tx *store.Tx, of Series, from time.Tim
 	if err != nil {
 		return err
 	}
-	points, first, err := sequence(ctx, tx, id, from)
+	judged, err := since(ctx, tx, id, from)
 	if err != nil {
+		return err
+	}
+	earlier, err := behind(ctx, tx, id, from, judged)
+	if err != nil {
+		return err
+	}
+	points, first := append(earlier, judged...), len(earlier)
+	if b.lots, err = lotsOf(ctx, tx, points); err != nil {
 		return err
 	}
 	chart := westgard.NewChart(b.plan.Rules)
@@ -86,16 +108,66 @@ func (d *Desk) judge(ctx context.Context, tx *store.Tx, of Series, from time.Tim
 	return d.settle(ctx, tx, of, b.plan, from, points[first:])
 }
 
-// sequence reads the points of a series that are judged again, behind as many as rules look back on. first is the place of the first to judge.
-func sequence(ctx context.Context, q store.Querier, id SeriesID, from time.Time) (points []Point, first int, err error) {
-	const these = `SELECT ` + pointColumns + pointTables + `WHERE p.series_id = $1 AND p.voided_at = 0 AND p.at `
-	points, err = store.Collect(ctx, q, these+`< $2 ORDER BY p.at DESC, p.number DESC LIMIT $3`, []any{string(id), record.Micros(from), enough}, scanPoint)
-	if err != nil {
-		return nil, 0, err
+// since reads the points of a series that were measured at from or later, in their order.
+func since(ctx context.Context, q store.Querier, id SeriesID, from time.Time) ([]Point, error) {
+	return store.Collect(ctx, q, `SELECT `+pointColumns+pointTables+`WHERE p.series_id = $1 AND p.voided_at = 0 AND p.at >= $2 ORDER BY p.at, p.number`,
+		[]any{string(id), record.Micros(from)}, scanPoint)
+}
+
+// levelLot is a level of a lot: a sequence of its own.
+type levelLot struct {
+	level string
+	lot   LotID
+}
+
+// behind reads what rules look back on from the points judged: the last points of the series before from, and of each level and lot that is
+// rarer than the others its own last ones.
+func behind(ctx context.Context, q store.Querier, id SeriesID, from time.Time, judged []Point) ([]Point, error) {
+	out, err := earlier(ctx, q, id, from, nil, lookBack)
+	if err != nil || len(out) < lookBack {
+		return out, err
 	}
-	slices.Reverse(points)
-	rest, err := store.Collect(ctx, q, these+`>= $2 ORDER BY p.at, p.number`, []any{string(id), record.Micros(from)}, scanPoint)
-	return append(points, rest...), len(points), err
+	count, known := map[levelLot]int{}, map[PointID]bool{}
+	for _, p := range out {
+		count[levelLot{p.Level, p.Lot}]++
+		known[p.ID] = true
+	}
+	for _, p := range judged {
+		k := levelLot{p.Level, p.Lot}
+		if count[k] >= lookBackLevel {
+			continue
+		}
+		count[k] = lookBackLevel
+		own, err := earlier(ctx, q, id, from, &k, lookBackLevel)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, slices.DeleteFunc(own, func(p Point) bool { return known[p.ID] })...)
+	}
+	slices.SortFunc(out, func(a, b Point) int { return cmp.Or(a.At.Compare(b.At), cmp.Compare(a.Number, b.Number)) })
+	return out, nil
+}
+
+// earlier reads the last points before an instant, of all levels or of one, with what a chart needs of them.
+func earlier(ctx context.Context, q store.Querier, id SeriesID, from time.Time, of *levelLot, n int) ([]Point, error) {
+	b := &sqlText{}
+	b.and("series_id = " + b.arg(string(id)))
+	b.and("at < " + b.arg(record.Micros(from)))
+	b.and("voided_at = 0")
+	if of != nil {
+		b.and("level = " + b.arg(of.level))
+		b.and("lot_id = " + b.arg(string(of.lot)))
+	}
+	query := `SELECT id, number, level, lot_id, run, value, unit, at FROM qc_points WHERE ` + b.where() + ` ORDER BY at DESC, number DESC LIMIT ` + b.arg(n)
+	out, err := store.Collect(ctx, q, query, b.args, func(scan func(...any) error) (p Point, err error) {
+		var value string
+		var at int64
+		err = scan(&p.ID, &p.Number, &p.Level, &p.Lot, &p.Run, &value, &p.Unit, &at)
+		p.Value, p.At = number(value), record.FromMicros(at)
+		return p, err
+	})
+	slices.Reverse(out)
+	return out, err
 }
 
 // verdict is what a point gets.

@@ -1,7 +1,10 @@
 package quality
 
 import (
+	"cmp"
 	"context"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/cockroachdb/apd/v3"
@@ -81,9 +84,9 @@ func (d *Desk) Levey(ctx context.Context, s record.Scope, f LeveyFilter) (Levey,
 
 // against adds what the points of a page are drawn against.
 func (d *Desk) against(ctx context.Context, s record.Scope, f LeveyFilter, out *Levey) error {
-	targeted, used := map[TargetID]bool{}, map[LotID]bool{}
+	targeted := map[TargetID]bool{}
 	for _, p := range out.Points {
-		targeted[p.Target], used[p.Lot] = true, true
+		targeted[p.Target] = true
 	}
 	all, err := targets(ctx, d.db, f.Of.ID(), d.db.Now())
 	if err != nil {
@@ -95,15 +98,11 @@ func (d *Desk) against(ctx context.Context, s record.Scope, f LeveyFilter, out *
 			out.Targets = append(out.Targets, t)
 		}
 	}
-	found, err := lots(ctx, d.db, `id IN (SELECT lot_id FROM qc_points WHERE series_id = $1) ORDER BY id`, string(f.Of.ID()))
+	used, err := lotsOf(ctx, d.db, out.Points)
 	if err != nil {
 		return err
 	}
-	for _, l := range found {
-		if used[l.ID] {
-			out.Lots = append(out.Lots, l)
-		}
-	}
+	out.Lots = slices.SortedFunc(maps.Values(used), func(a, b Lot) int { return cmp.Compare(a.ID, b.ID) })
 	out.Actions, err = d.Actions(ctx, s, ActionFilter{
 		Laboratory: f.Of.Laboratory, Device: f.Of.Device, Analyte: f.Of.Analyte, From: out.Points[0].At, To: out.Points[len(out.Points)-1].At.Add(time.Microsecond),
 		Page: store.Page{Limit: mostPage},

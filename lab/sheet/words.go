@@ -54,7 +54,6 @@ var (
 	wWas       = word{"原 ", "was "}
 	wChanges   = word{"更正内容", "Corrections"}
 	wReason    = word{"原因", "reason"}
-	wBy        = word{"由", "by"}
 	wQC        = word{"室内质控", "Internal QC"}
 	wEQA       = word{"室间质评", "EQA"}
 	wCert      = word{"证书号", "certificate"}

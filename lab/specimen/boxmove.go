@@ -243,7 +243,7 @@ func (d *Desk) Close(ctx context.Context, s record.Scope, name string) (Box, err
 }
 
 func (d *Desk) saveMarks(ctx context.Context, tx *store.Tx, sp *Specimen) error {
-	d.dated(sp)
+	d.dated(ctx, sp)
 	_, err := tx.Exec(ctx, `UPDATE specimens SET marks = $2, deadline_at = $3, deadline_analyte = $4 WHERE id = $1`,
 		string(sp.ID), joinWords(sp.marks), record.Micros(sp.DeadlineAt), sp.DeadlineAnalyte)
 	return err

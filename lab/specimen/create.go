@@ -121,7 +121,7 @@ func (d *Desk) known(ctx context.Context, tx *store.Tx, o *Order) error {
 func (d *Desk) plan(ctx context.Context, tx *store.Tx, o *Order, lines []Line) error {
 	for i := range lines {
 		l := &lines[i]
-		d.ready(tx, o, l)
+		d.ready(ctx, tx, o, l)
 		l.Number = o.nextLine(lines[:i])
 		if l.Status != LineCancelled {
 			sp, err := d.tubeFor(ctx, tx, o, l)
@@ -138,8 +138,8 @@ func (d *Desk) plan(ctx context.Context, tx *store.Tx, o *Order, lines []Line) e
 }
 
 // ready fills in what a new line does not say itself.
-func (d *Desk) ready(tx *store.Tx, o *Order, l *Line) {
-	l.need = d.needOf(o, l)
+func (d *Desk) ready(ctx context.Context, tx *store.Tx, o *Order, l *Line) {
+	l.need = d.needOf(ctx, o, l)
 	l.ID = LineID(record.NewID(tx.Now()))
 	l.Order, l.institution, l.patient = o.ID, o.Institution, o.Patient
 	l.Status = cmp.Or(l.Status, LineOpen)
@@ -151,9 +151,9 @@ func (d *Desk) ready(tx *store.Tx, o *Order, l *Line) {
 	}
 }
 
-func (d *Desk) needOf(o *Order, l *Line) Need {
+func (d *Desk) needOf(ctx context.Context, o *Order, l *Line) Need {
 	if d.opt.Needs != nil {
-		if n, ok := d.opt.Needs(o.Laboratory, l.Item); ok {
+		if n, ok := d.opt.Needs(ctx, o.Laboratory, l.Item); ok {
 			return n
 		}
 	}

@@ -43,7 +43,7 @@ type Need struct {
 	Container   observation.Coding // the tube
 	Volume      string             // "2 mL"
 	Labels      int                // labels for each tube, 0: one
-	Temperature string             // how it travels: "ambient", "2-8", "-20"; the word that Stability is asked with
+	Temperature string             // how it travels: "room", "fridge", "frozen"; the word that Stability is asked with
 	Analytes    []string           // what is measured; empty: the item itself
 	Alone       bool               // its tube is not shared with other items
 }
@@ -56,6 +56,9 @@ type Tested struct {
 	At          time.Time
 	Reported    bool // there is a result
 }
+
+// Keeps says how long an analyte keeps in a material at a temperature ("room", "fridge", "frozen"); false where nothing is known.
+type Keeps func(analyte, specimenType, temperature string) (time.Duration, bool)
 
 // Options of a Desk; a zero field takes its default. The functions may be set until the first call.
 type Options struct {
@@ -71,11 +74,11 @@ type Options struct {
 	DefaultNeeds Need          // of an item that Needs does not know
 
 	// Needs asks the catalogue what an item needs at a laboratory; nil: every item is one tube of DefaultNeeds.
-	Needs func(laboratory record.InstitutionID, item observation.Coding) (Need, bool)
+	Needs func(ctx context.Context, laboratory record.InstitutionID, item observation.Coding) (Need, bool)
 	// Recent asks for results of a person in the region since an instant; nil: only orders are looked at.
 	Recent func(ctx context.Context, s record.Scope, patient record.PatientID, items []string, since time.Time) ([]Tested, error)
-	// Stability says how long an analyte keeps in a material at a temperature; nil or false: nothing is known.
-	Stability func(analyte, specimenType, temperature string) (time.Duration, bool)
+	// Stability says how long analytes keep by the book of a laboratory; nil: nothing is known.
+	Stability func(ctx context.Context, laboratory record.InstitutionID) Keeps
 }
 
 func (o Options) withDefaults() Options {

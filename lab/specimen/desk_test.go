@@ -71,28 +71,30 @@ var (
 	purple = observation.Coding{Code: "EDTA", Text: "紫管"}
 )
 
-var catalogue = map[string]Need{
-	"K":     {Item: "K", Title: "钾", Type: serum, Container: gel, Temperature: "2-8", Analytes: []string{"K"}},
-	"LIVER": {Item: "LIVER", Title: "肝功能", Type: serum, Container: gel, Temperature: "2-8", Labels: 2, Analytes: []string{"ALT", "AST"}},
+var onSale = map[string]Need{
+	"K":     {Item: "K", Title: "钾", Type: serum, Container: gel, Temperature: "fridge", Analytes: []string{"K"}},
+	"LIVER": {Item: "LIVER", Title: "肝功能", Type: serum, Container: gel, Temperature: "fridge", Labels: 2, Analytes: []string{"ALT", "AST"}},
 	"CBC":   {Item: "CBC", Title: "血常规", Type: whole, Container: purple, Analytes: []string{"WBC", "RBC", "PLT"}},
 	"GLU":   {Item: "GLU", Title: "葡萄糖", Type: serum, Container: gel, Alone: true},
 }
 
-func needs(_ record.InstitutionID, item observation.Coding) (Need, bool) {
-	n, ok := catalogue[item.Code]
+func needs(_ context.Context, _ record.InstitutionID, item observation.Coding) (Need, bool) {
+	n, ok := onSale[item.Code]
 	return n, ok
 }
 
-func keeps(analyte, _, temperature string) (time.Duration, bool) {
-	switch {
-	case analyte == "K" && temperature == ambient:
-		return time.Hour, true
-	case analyte == "K":
-		return 6 * time.Hour, true
-	case analyte == "ALT":
-		return 48 * time.Hour, true
+func keeps(context.Context, record.InstitutionID) Keeps {
+	return func(analyte, _, temperature string) (time.Duration, bool) {
+		switch {
+		case analyte == "K" && temperature == ambient:
+			return time.Hour, true
+		case analyte == "K":
+			return 6 * time.Hour, true
+		case analyte == "ALT":
+			return 48 * time.Hour, true
+		}
+		return 0, false
 	}
-	return 0, false
 }
 
 func must(t testing.TB, err error) {

@@ -132,7 +132,7 @@ func (d *Desk) refold(ctx context.Context, tx *store.Tx, sp *Specimen, scans []s
 	if sp.State != Packed && sp.State != Transport {
 		sp.unmark(FlagMissing)
 	}
-	d.dated(sp)
+	d.dated(ctx, sp)
 	if err := saveSpecimen(ctx, tx, sp, l.flags); err != nil {
 		return err
 	}
@@ -306,7 +306,7 @@ func allReported(lines []Line) bool {
 
 func (d *Desk) saveDeadline(ctx context.Context, tx *store.Tx, sp *Specimen) error {
 	was, analyte := sp.DeadlineAt, sp.DeadlineAnalyte
-	d.dated(sp)
+	d.dated(ctx, sp)
 	if sp.DeadlineAt.Equal(was) && sp.DeadlineAnalyte == analyte {
 		return nil
 	}

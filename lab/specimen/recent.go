@@ -34,7 +34,7 @@ func (d *Desk) Check(ctx context.Context, s record.Scope, patient record.Patient
 	o.Patient, o.Grade = patient, record.Certain
 	for i := range o.Lines {
 		l := &o.Lines[i]
-		l.Code = cmp.Or(d.needOf(&o, l).Item, itemOf(l.Item))
+		l.Code = cmp.Or(d.needOf(ctx, &o, l).Item, itemOf(l.Item))
 	}
 	before, err := d.ordersBefore(ctx, d.db, &o)
 	if err != nil {
@@ -52,7 +52,7 @@ func (d *Desk) ordersBefore(ctx context.Context, q store.Querier, o *Order) ([]T
 	items := make([]string, 0, len(o.Lines))
 	for i := range o.Lines {
 		l := &o.Lines[i]
-		items = append(items, cmp.Or(l.Code, d.needOf(o, l).Item, itemOf(l.Item)))
+		items = append(items, cmp.Or(l.Code, d.needOf(ctx, o, l).Item, itemOf(l.Item)))
 	}
 	b := &sqlText{}
 	me := b.arg(string(o.Patient))

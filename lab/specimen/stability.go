@@ -3,6 +3,7 @@
 package specimen
 
 import (
+	"cmp"
 	"context"
 	"strings"
 	"time"
@@ -11,16 +12,24 @@ import (
 	"github.com/lianzhen/lianzhen/store"
 )
 
-// dated finds the first deadline among the open analytes of a tube. Without the time of collection, that of the first scan counts; a tube
-// that was not collected has none.
-func (d *Desk) dated(sp *Specimen) {
+// keeping asks for the book of a tube's laboratory, nil if there is none.
+func (d *Desk) keeping(ctx context.Context, sp *Specimen) Keeps {
+	if d.opt.Stability == nil || sp.CollectedAt.IsZero() {
+		return nil
+	}
+	return d.opt.Stability(ctx, sp.Laboratory)
+}
+
+// dated finds the first deadline among the open analytes of a tube. One that was not collected, or of which nobody said when, has none.
+func (d *Desk) dated(ctx context.Context, sp *Specimen) {
 	sp.DeadlineAt, sp.DeadlineAnalyte = time.Time{}, ""
-	if d.opt.Stability == nil || gone(sp.State) || sp.State == Discarded || sp.State == Cancelled {
+	if gone(sp.State) || sp.State == Discarded || sp.State == Cancelled || len(openLines(sp.Lines)) == 0 {
 		return
 	}
+	keeps := d.keeping(ctx, sp)
 	for i := range sp.Lines {
 		for _, a := range sp.Lines[i].Missing() {
-			at, ok := d.deadline(sp, a)
+			at, ok := deadline(keeps, sp, a)
 			if ok && (sp.DeadlineAt.IsZero() || at.Before(sp.DeadlineAt)) {
 				sp.DeadlineAt, sp.DeadlineAnalyte = at, a
 			}
@@ -28,27 +37,26 @@ func (d *Desk) dated(sp *Specimen) {
 	}
 }
 
-func (d *Desk) deadline(sp *Specimen, analyte string) (time.Time, bool) {
-	from := sp.CollectedAt
-	if d.opt.Stability == nil || from.IsZero() {
+// deadline is when an analyte can no longer be measured. What a tube kept to that left its range is not known: the shorter time of the open room
+// counts.
+func deadline(keeps Keeps, sp *Specimen, analyte string) (time.Time, bool) {
+	if keeps == nil {
 		return time.Time{}, false
 	}
-	temperature := sp.Temperature
+	how := []string{cmp.Or(sp.Temperature, ambient), ambient}
 	if sp.Has(FlagTemperature) {
-		temperature = ambient // what it kept to is not known: the shorter time of the open room counts
+		how[0], how[1] = how[1], how[0]
 	}
-	keeps, ok := d.opt.Stability(analyte, sp.Type.Code, temperature)
-	if !ok && temperature != sp.Temperature {
-		keeps, ok = d.opt.Stability(analyte, sp.Type.Code, sp.Temperature)
+	for _, h := range how {
+		if d, ok := keeps(analyte, sp.Type.Code, h); ok {
+			return sp.CollectedAt.Add(d), true
+		}
 	}
-	if !ok {
-		return time.Time{}, false
-	}
-	return from.Add(keeps), true
+	return time.Time{}, false
 }
 
 // ambient is the word for a tube that nobody cools.
-const ambient = "ambient"
+const ambient = "room"
 
 // Expiry is what a result should know of its tube.
 type Expiry struct {
@@ -67,15 +75,11 @@ func (d *Desk) Expired(ctx context.Context, q store.Querier, id SpecimenID, anal
 	if err != nil {
 		return Expiry{}, missing(err, "no specimen %s", id)
 	}
-	return d.expiry(&sp, analyte, measuredAt), nil
-}
-
-func (d *Desk) expiry(sp *Specimen, analyte string, measuredAt time.Time) Expiry {
 	e := Expiry{OutOfRange: sp.Has(FlagTemperature), Uncollected: sp.CollectedAt.IsZero()}
-	if at, ok := d.deadline(sp, analyte); ok {
+	if at, ok := deadline(d.keeping(ctx, &sp), &sp, analyte); ok {
 		e.DeadlineAt, e.Expired = at, measuredAt.After(at)
 	}
-	return e
+	return e, nil
 }
 
 // Sweep tells once of tubes that nobody has scanned for too long and of those whose deadline passed before they were measured.

@@ -109,7 +109,7 @@ func (d *Desk) takeLine(ctx context.Context, tx *store.Tx, t *taken, known []Lin
 	if err := d.sendTo(ctx, &t.order); err != nil {
 		return "", err
 	}
-	need := d.needOf(&t.order, &t.line)
+	need := d.needOf(ctx, &t.order, &t.line)
 	code := cmp.Or(need.Item, itemOf(t.line.Item))
 	if l := t.same(code, known); l != nil {
 		return l.Order, d.takeChange(ctx, tx, t, l, code)
@@ -165,7 +165,7 @@ func (d *Desk) orderFor(ctx context.Context, tx *store.Tx, t *taken, known []Lin
 // planSent keeps a line on the tube that the sender names: one of ours, or by its own barcode.
 func (d *Desk) planSent(ctx context.Context, tx *store.Tx, o *Order, t *taken) error {
 	l := &t.line
-	d.ready(tx, o, l)
+	d.ready(ctx, tx, o, l)
 	l.Number = o.nextLine(nil)
 	barcode := tidyBarcode(t.specimen.ID)
 	if barcode == "" {

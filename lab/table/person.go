@@ -72,6 +72,7 @@ func exponent(s string) bool {
 
 // report is what a row says of its report.
 func (b *builder) report(r *gridRow) observation.Report {
+	before := len(b.f.faults)
 	out := observation.Report{
 		Patient: b.patient(r), Visit: b.number(r, fVisit), Ward: b.text(r, fWard), Placer: b.number(r, fOrder), Filler: b.number(r, fReport),
 		Orderer: b.text(r, fOrderer), Clinical: b.text(r, fClinical), ReportedAt: b.time(r, fReported),
@@ -98,7 +99,7 @@ func (b *builder) report(r *gridRow) observation.Report {
 		out.Notes = append(out.Notes, "年龄："+age)
 		b.f.warn(r.number, b.fields[fAge]+1, "age-without-birth-date", "ranges by age need the date of birth")
 	}
-	if out.Patient.Name == "" && out.Specimen.ID == "" && out.Placer == "" {
+	if out.Patient.Name == "" && out.Specimen.ID == "" && out.Placer == "" && len(b.f.faults) == before {
 		b.f.fault(r.number, 0, "", "neither "+title(fName)+" nor "+title(fBarcode)+": whose result is it?")
 	}
 	return out

@@ -191,9 +191,13 @@ func (b *builder) agrees(r *gridRow, n int, head *observation.Report) bool {
 		field    field
 		was, now string
 	}{
-		{fName, a.Name.Reveal(), z.Name.Reveal()}, {fSex, string(a.Sex), string(z.Sex)}, {fBirth, a.BirthDate.String(), z.BirthDate.String()},
-		{fIdentity, a.IDNumber.Reveal(), z.IDNumber.Reveal()}, {fPatient, a.LocalID.Reveal(), z.LocalID.Reveal()},
-		{fBarcode, kept.Specimen.ID, head.Specimen.ID}, {fSpecimen, kept.Specimen.Type.Text, head.Specimen.Type.Text},
+		{fName, a.Name.Reveal(), z.Name.Reveal()},
+		{fSex, string(a.Sex), string(z.Sex)},
+		{fBirth, a.BirthDate.String(), z.BirthDate.String()},
+		{fIdentity, a.IDNumber.Reveal(), z.IDNumber.Reveal()},
+		{fPatient, a.LocalID.Reveal(), z.LocalID.Reveal()},
+		{fBarcode, kept.Specimen.ID, head.Specimen.ID},
+		{fSpecimen, kept.Specimen.Type.Text, head.Specimen.Type.Text},
 	} {
 		if c.was != "" && c.now != "" && c.was != c.now {
 			b.f.fault(r.number, b.fields[c.field]+1, title(c.field), "is another than in row "+itoa(b.firsts[n])+", which has the same number")

@@ -110,6 +110,8 @@ CREATE TABLE lab_results (
   status         TEXT NOT NULL,              -- of its sender
   observed_at    BIGINT NOT NULL,
   ordered_by     BIGINT NOT NULL,            -- instant by which versions follow each other
+  measured_at    BIGINT NOT NULL,            -- by the analyser, else when it came: what controls are beside
+  held           INTEGER NOT NULL DEFAULT 0, -- a failing control is beside it
   device         TEXT NOT NULL DEFAULT '',
   method         TEXT NOT NULL DEFAULT '',
   validation     TEXT NOT NULL,              -- sender auto waiting technical released
@@ -129,7 +131,8 @@ CREATE TABLE lab_results (
 CREATE INDEX lab_results_report ON lab_results (report_id, number);
 CREATE INDEX lab_results_trend ON lab_results (patient_id, analyte, observed_at) WHERE shown = 1;
 CREATE INDEX lab_results_code ON lab_results (laboratory_id, code) WHERE latest = 1;
-CREATE INDEX lab_results_held ON lab_results (laboratory_id, analyte, device) WHERE validation = 'waiting' AND latest = 1;
+CREATE INDEX lab_results_measured ON lab_results (laboratory_id, analyte, measured_at) WHERE latest = 1;
+CREATE INDEX lab_results_held ON lab_results (report_id) WHERE held = 1 AND latest = 1;
 -- All that the rules were asked and said when a report came: a verdict can be made again. JSON, gzip.
 CREATE TABLE lab_verdicts (
   report_id   TEXT NOT NULL,
