@@ -162,6 +162,9 @@ func (c *profileCache) parse(text string) (*analyser.Profile, error) {
 	if err != nil {
 		return nil, err
 	}
+	if p.Protocol != string(authz.ASTM) {
+		return nil, record.Errorf(record.Precondition, "profile %s is of a model that speaks %s", p.ID, p.Protocol)
+	}
 	if len(c.known) >= maxAnalyserProfiles {
 		clear(c.known)
 	}

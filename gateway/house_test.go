@@ -89,7 +89,7 @@ func newHouse(t testing.TB, change ...func(*Deps)) *house {
 		Worklist: worklist.New(db, worklist.Options{}), Specimens: specimen.New(db, specimen.Options{}),
 		Desk:    recognition.NewDesk(db, recognition.Default()),
 		Quality: quality.New(db, quality.Options{}), Catalogue: catalogue.New(db),
-		Log:     slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug})),
+		Log: slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	}
 	deps.Options.Drain = 5 * time.Second
 	deps.Exchange = exchange.New(db, centre, exchange.Options{

@@ -78,7 +78,11 @@ func (s *Server) queryHL7(ctx context.Context, l mllp.Link, m *hl7.Message, r hl
 	if s.Options.HL7.Orders == nil {
 		return nil, record.Errorf(record.Unavailable, "nothing here answers host queries")
 	}
-	orders, err := s.Options.HL7.Orders(ctx, scope, l, d.Query.Barcode)
+	barcode := d.Query.Barcode
+	if d.Query.All {
+		barcode = ""
+	}
+	orders, err := s.Options.HL7.Orders(ctx, scope, l, barcode)
 	if err != nil && record.KindOf(err) != record.NotFound {
 		return nil, err
 	}

@@ -94,7 +94,7 @@ func TestADoctorElsewhereSeesTheQualityOfALaboratoryResult(t *testing.T) {
 
 	revoked := time.Now().UTC().Truncate(time.Microsecond)
 	must(t, h.DB.Tx(t.Context(), func(tx *store.Tx) error {
-		_, err := tx.RevokeCertificate(t.Context(), storetest.LeadHospital, quality.External, revoked)
+		_, err := tx.RevokeCertificate(t.Context(), storetest.LeadHospital, quality.External, quality.ExternalFrom, revoked)
 		return err
 	}))
 	page, err := rec.ListShared(ctx, &pb.ListSharedRequest{PatientId: patient})

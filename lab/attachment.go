@@ -21,19 +21,27 @@ func (c *Centre) Attachment(ctx context.Context, s record.Scope, id record.ExamI
 	if i < 0 || k.Rows[i].Result.Value.Kind != observation.Attachment {
 		return nil, "", record.Errorf(record.NotFound, "no attachment in row %s", row)
 	}
+	return c.attached(ctx, &k.Rows[i])
+}
+
+// attached reads the bytes of an attachment from the message that brought it.
+func (c *Centre) attached(ctx context.Context, row *Row) ([]byte, string, error) {
 	all, err := store.Collect(ctx, c.db, `SELECT m.institution_id, m.link_id, m.format, m.blob_key, m.blob_offset, m.size FROM lab_messages m WHERE m.id = $1`,
-		[]any{k.Rows[i].Message}, func(scan func(...any) error) (p Parked, err error) {
+		[]any{row.Message}, func(scan func(...any) error) (p Parked, err error) {
 			return p, scan(&p.Institution, &p.Link, &p.format, &p.key, &p.offset, &p.size)
 		})
-	if err != nil || len(all) == 0 {
+	if err != nil {
 		return nil, "", err
 	}
-	all[0].Message = k.Rows[i].Message
+	if len(all) == 0 {
+		return nil, "", record.Errorf(record.NotFound, "the message of row %s is not kept", row.ID)
+	}
+	all[0].Message = row.Message
 	a, err := c.again(ctx, all[0])
 	if err != nil {
 		return nil, "", err
 	}
-	want := k.Rows[i].Result.Value.Text // its digest
+	want := row.Result.Value.Text // its digest
 	for _, r := range a.message.reports {
 		for _, x := range r.Results {
 			if x.Value.Kind == observation.Attachment && valueText(x.Value) == want {
@@ -41,5 +49,5 @@ func (c *Centre) Attachment(ctx context.Context, s record.Scope, id record.ExamI
 			}
 		}
 	}
-	return nil, "", record.Errorf(record.NotFound, "the message of row %s no longer has the attachment", row)
+	return nil, "", record.Errorf(record.NotFound, "the message of row %s no longer has the attachment", row.ID)
 }

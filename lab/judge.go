@@ -163,7 +163,7 @@ func (j *judgement) row(ctx context.Context, r *Row) (verify.Verdict, error) {
 // quality is the state of the controls when the row was measured, and why it is held.
 func (j *judgement) quality(ctx context.Context, r *Row) (quality.State, string, error) {
 	at := r.measuredAt()
-	state, err := j.c.desks.Quality.StateOf(ctx, j.tx, r.laboratory, r.Result.Device, r.Analyte, at)
+	state, err := j.c.desks.Quality.StateKnown(ctx, j.tx, quality.Series{Laboratory: r.laboratory, Device: r.Result.Device, Analyte: r.Analyte}, at, j.a.receivedAt)
 	if err != nil {
 		return state, "", err
 	}
@@ -258,9 +258,13 @@ func (d *Judged) take(v verify.Verdict, q quality.State, at time.Time) {
 		x := v.Alarms[0]
 		d.Critical = &CriticalValue{Rule: x.Rule, Version: x.Version, ZH: x.Name.ZH + "：" + x.Text.ZH, EN: x.Name.EN + ": " + x.Text.EN, Minutes: x.Minutes}
 	}
-	d.Quality = record.Quality{
-		Internal: q.Internal, InternalAt: q.InternalAt, External: q.External, ExternalScope: q.Scope, ExternalFrom: q.From,
-		ExternalUntil: q.Until, At: at,
+	d.Quality = qualityAt(q, at)
+}
+
+// qualityAt is the state of the controls as it travels with a result.
+func qualityAt(q quality.State, at time.Time) record.Quality {
+	return record.Quality{
+		Internal: q.Internal, InternalAt: q.InternalAt, External: q.External, ExternalScope: q.Scope, ExternalFrom: q.From, ExternalUntil: q.Until, At: at,
 	}
 }
 

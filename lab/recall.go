@@ -33,7 +33,7 @@ type Recall struct {
 const reportRead = "lab.read"
 
 // seeing are the acts that say that somebody saw values of a report.
-var seeing = []string{reportRead, "lab.printed", "lab.delivered", "lab.trended"}
+var seeing = []string{reportRead, "lab.printed", delivered, "lab.trended"}
 
 // recall tells everybody who opened the report while what no longer stands was in view.
 func (ch *change) recall(ctx context.Context, _ []Row) error {

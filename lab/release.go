@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/lianzhen/lianzhen/lab/observation"
+	"github.com/lianzhen/lianzhen/lab/quality"
 	"github.com/lianzhen/lianzhen/reading"
 	"github.com/lianzhen/lianzhen/record"
 	"github.com/lianzhen/lianzhen/store"
@@ -88,6 +89,13 @@ func (ch *change) release(ctx context.Context, rows []Row, i int, by signature) 
 	}
 	if !r.Result.Status.Shown() {
 		r.Result.Status = observation.Final
+	}
+	if r.Analyte != "" { // as it is known now that it was
+		q, err := ch.centre.desks.Quality.StateKnown(ctx, ch.tx, quality.Series{Laboratory: r.laboratory, Device: r.Result.Device, Analyte: r.Analyte}, r.measuredAt(), by.at)
+		if err != nil {
+			return err
+		}
+		r.Judged.Quality = qualityAt(q, by.at)
 	}
 	r.Shown, r.Validation, r.ReleasedAt = true, string(released), by.at
 	r.ReleasedBy, r.ReleasedName = by.reviewer, by.reviewerName

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/lianzhen/lianzhen/lab/catalogue"
 	"github.com/lianzhen/lianzhen/lab/observation"
 	"github.com/lianzhen/lianzhen/record"
 	"github.com/lianzhen/lianzhen/store"
@@ -32,8 +33,14 @@ func (ch *change) share(ctx context.Context, rows []Row) error {
 	if err := ch.unshare(ctx, items); err != nil {
 		return err
 	}
+	pack, err := ch.centre.desks.Catalogue.Pack(ctx, ch.tx, ch.rep.Centre)
+	if err != nil {
+		return err
+	}
 	for _, item := range sortedKeys(items) {
-		if err := ch.tx.PutResult(ctx, ch.rep.itemResult(item, items[item], ch.tx.Now())); err != nil {
+		res := ch.rep.itemResult(item, items[item], ch.tx.Now())
+		res.Exam.Complete = res.Exam.Complete && covers(pack, item, items[item])
+		if err := ch.tx.PutResult(ctx, res); err != nil {
 			return err
 		}
 	}
@@ -58,6 +65,28 @@ func (ch *change) unshare(ctx context.Context, items map[string][]*Row) error {
 	return err
 }
 
+// covers reports whether rows in view are all of an item: its one analyte, or every member of a panel that is measured for it. A potassium alone is no
+// panel of electrolytes.
+func covers(pack *catalogue.Pack, item string, rows []*Row) bool {
+	of, single := map[string]bool{}, 0
+	for i := range pack.Analytes {
+		if a := &pack.Analytes[i]; slices.Contains(a.Items, item) {
+			of[a.Code] = true
+			single++
+		}
+	}
+	if single <= 1 {
+		return true
+	}
+	have := map[string]bool{}
+	for _, r := range rows {
+		have[r.Analyte] = have[r.Analyte] || r.Shown
+	}
+	return slices.ContainsFunc(pack.Panels, func(p catalogue.Panel) bool {
+		return len(p.Members) > 1 && !slices.ContainsFunc(p.Members, func(m string) bool { return !of[m] || !have[m] })
+	})
+}
+
 func sortedKeys(m map[string][]*Row) []string { return slices.Sorted(maps.Keys(m)) }
 
 // itemResult is one item of recognition of a report.
@@ -66,15 +95,21 @@ func (k *Kept) itemResult(item string, rows []*Row, now time.Time) record.Result
 	e.ID, e.Procedure, e.Title = itemID(k.ID, item), item, itemTitle(rows)
 	e.Complete = !slices.ContainsFunc(rows, func(r *Row) bool { return r.awaited() || r.Latest && !r.Shown })
 	out := record.Result{ID: record.ResultID(e.ID), Exam: e, Case: k.Case, Laboratory: k.Laboratory, Quality: qualityOf(rows), SignedAt: releasedAt(rows)}
+	performed := e.PerformedAt
+	out.Exam.PerformedAt = time.Time{}
 	shown := observation.Status("")
 	for _, r := range rows {
 		if r.Shown {
 			shown = worse(shown, r.Result.Status)
 			out.Positive = out.Positive || r.abnormal()
-			e.PerformedAt = r.ObservedAt
+			if out.Exam.PerformedAt.IsZero() || r.ObservedAt.Before(out.Exam.PerformedAt) { // the earliest: windows count from it
+				out.Exam.PerformedAt = r.ObservedAt
+			}
 		}
 	}
-	out.Exam.PerformedAt = e.PerformedAt
+	if out.Exam.PerformedAt.IsZero() {
+		out.Exam.PerformedAt = performed
+	}
 	switch {
 	case shown == "":
 		out.Status = record.Withdrawn

@@ -81,6 +81,7 @@ func startDemo(ctx context.Context, cmd demoCmd, world *demoWorld) (*demoServer,
 	d := &demoServer{
 		demoDoors: demoDoors{
 			http: "http://" + reachable(a.listeners.HTTP), grpc: reachable(a.listeners.GRPC), dimse: reachable(a.listeners.DIMSE),
+			mllp: reachable(a.listeners.MLLP), astm: reachable(a.listeners.ASTM),
 		},
 		ended: make(chan struct{}),
 	}
@@ -96,7 +97,7 @@ func startDemo(ctx context.Context, cmd demoCmd, world *demoWorld) (*demoServer,
 func buildDemo(ctx context.Context, cmd demoCmd) (*app, error) {
 	cfg := defaults()
 	cfg.Data, cfg.HTTP.Address, cfg.GRPC.Address, cfg.Ops.Address = cmd.Data, cmd.HTTP, cmd.GRPC, ""
-	cfg.DIMSE.Address, cfg.ASTM.Address = cmd.DIMSE, ""
+	cfg.DIMSE.Address, cfg.HL7.Address, cfg.ASTM.Address = cmd.DIMSE, cmd.MLLP, cmd.ASTM
 	cfg.Drain = 5 * time.Second
 	log, err := os.OpenFile(filepath.Join(cmd.Data, "demo", "server.log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
@@ -161,8 +162,11 @@ func (d *demoServer) tell(ctx context.Context, t *demoTable, w *demoWorld, data 
 }
 
 func (d *demoServer) file(w *demoWorld) demoFile {
-	f := demoFile{HTTP: d.http, GRPC: d.grpc, DIMSE: d.dimse, Users: w.logins(), Keys: w.keys()}
+	f := demoFile{HTTP: d.http, GRPC: d.grpc, DIMSE: d.dimse, MLLP: d.mllp, ASTM: d.astm, Users: w.logins(), Keys: w.keys()}
 	for _, dev := range demoDevices() {
+		if dev.AETitle == "" { // a link of the laboratory
+			continue
+		}
 		f.Devices = append(f.Devices, demoAE{dev.AETitle, string(dev.Institution)})
 	}
 	return f

@@ -24,6 +24,8 @@ type demoDoors struct {
 	grpc string // host:port
 
 	dimse string // host:port
+	mllp  string
+	astm  string
 }
 
 // demoVisitor is somebody who has signed in.

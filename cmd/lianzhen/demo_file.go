@@ -15,7 +15,8 @@ import (
 // demoWorld is what the trial remembers between starts: passwords and keys cannot be read back from the database.
 type demoWorld struct {
 	MadeAt    time.Time         `json:"made_at"`
-	Runs      int               `json:"runs"` // stories told; each makes its own studies
+	Runs      int               `json:"runs"`     // stories told; each makes its own studies
+	Messages  int               `json:"messages"` // of analysers, so far: their numbers are never used twice
 	Passwords map[string]string `json:"passwords"`
 	Keys      map[string]string `json:"keys"`
 	Made      map[string]bool   `json:"made"`
@@ -54,7 +55,8 @@ type demoFile struct {
 	HTTP    string       `json:"http"`
 	GRPC    string       `json:"grpc"`
 	DIMSE   string       `json:"dimse"`
-	MLLP    string       `json:"mllp"` // empty: not served
+	MLLP    string       `json:"mllp"`
+	ASTM    string       `json:"astm"`
 	Users   []demoLogin  `json:"users"`
 	Keys    []demoSecret `json:"keys"`
 	Devices []demoAE     `json:"devices"`

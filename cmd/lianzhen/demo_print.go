@@ -95,7 +95,9 @@ func (t *demoTable) welcome(f demoFile, path string) {
 	say("  全部账号与密钥 %s", "  logins, keys   %s", path)
 	say("  DICOMweb       %s/dicomweb", "  DICOMweb       %s/dicomweb", f.HTTP)
 	say("  DIMSE          %s,AE LIANZHEN(本机示例 AE:BENCH、STORESCU)", "  DIMSE          %s, AE LIANZHEN (AE titles to try with: BENCH, STORESCU)", f.DIMSE)
-	say("  门户、HL7 MLLP 尚未提供", "  the portal and HL7 over MLLP are not served yet")
+	say("  HL7 v2 MLLP    %s(仪器 BS-800、LIS)", "  HL7 v2 MLLP    %s (links BS-800, LIS)", f.MLLP)
+	say("  ASTM           %s(仪器 XN-550)", "  ASTM           %s (analyser XN-550)", f.ASTM)
+	say("  门户尚未提供", "  the portal is not served yet")
 	say("\n账号", "\nlogins")
 	for _, u := range f.Users {
 		fmt.Fprintf(t.out, "  %-28s %-20s %-18s %s\n", u.Login, u.Password, u.Role, u.Institution)

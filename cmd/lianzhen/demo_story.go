@@ -128,6 +128,9 @@ func (s *story) tell(ctx context.Context) error {
 	if err := s.electrocardiograms(ctx, time.Now()); err != nil {
 		return err
 	}
+	if err := s.laboratories(ctx, time.Now()); err != nil {
+		return err
+	}
 	return s.run(ctx, []demoStep{
 		{theReceiver, "患者转到邻县:登记并接诊", "the patient comes: registers, opens an encounter", s.encounter},
 		{theReceiver, "开单前查询互认", "checks the order: what is known?", s.checkOrder},

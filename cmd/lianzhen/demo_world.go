@@ -110,11 +110,11 @@ func demoKeys() []demoKey {
 	ks := []demoKey{{benchName, benchAt, authz.KeyScopes()}}
 	for _, c := range demoCounties {
 		for _, t := range c.townships {
-			ks = append(ks, demoKey{t.id + "-edge", record.InstitutionID(t.id), []string{"imaging:write", "ecg:write"}})
+			ks = append(ks, demoKey{t.id + "-edge", record.InstitutionID(t.id), []string{"imaging:write", "ecg:write", "lab:write", "lab:order"}})
 		}
 		ks = append(ks, demoKey{
 			c.id + "-his", c.hospital(),
-			[]string{"imaging:read", "ecg:read", "reading:read", "recognition:read", "recognition:write", "patient:read", "patient:write", "directory:read"},
+			[]string{"imaging:read", "ecg:read", "lab:read", "lab:write", "lab:order", "reading:read", "recognition:read", "recognition:write", "patient:read", "patient:write", "directory:read"},
 		})
 	}
 	return ks
@@ -125,6 +125,18 @@ func demoDevices() []authz.Device {
 	ds := []authz.Device{
 		{Institution: benchAt, Name: "bench", AETitle: "BENCH", Active: true},
 		{Institution: benchAt, Name: "dcmtk storescu", AETitle: "STORESCU", Active: true},
+	}
+	for _, l := range []struct {
+		protocol            authz.Protocol
+		name, link, profile string
+	}{
+		{authz.ASTM, demoHaematology, demoHaematology, "profile: demo-xn\nbased_on: sysmex-xn\n"},
+		{authz.HL7, demoChemistry, demoChemistry + "|GULANG", ""},
+		{authz.HL7, demoLIS, demoLIS + "|GULANG", "final: true\n"},
+	} {
+		ds = append(ds, authz.Device{
+			Institution: benchAt, Name: l.name, Protocol: l.protocol, Link: l.link, Address: "127.0.0.1", Active: true, Profile: authz.Profile{YAML: l.profile},
+		})
 	}
 	for _, c := range demoCounties {
 		for i, t := range c.townships {
@@ -243,7 +255,7 @@ func (p *planter) county(c demoCounty) {
 var demoCentres = []struct {
 	kind record.CentreKind
 	name string
-}{{record.Imaging, "影像诊断中心"}, {record.ECG, "心电诊断中心"}}
+}{{record.Imaging, "影像诊断中心"}, {record.ECG, "心电诊断中心"}, {record.Lab, "医学检验中心"}}
 
 func (w *demoWorld) buildAdmin(ctx context.Context, r demoRooms) error {
 	u := demoUsers()[0]
@@ -299,13 +311,14 @@ func (w *demoWorld) buildKeys(ctx context.Context, r demoRooms) error {
 
 func (w *demoWorld) buildDevices(ctx context.Context, r demoRooms) error {
 	for _, d := range demoDevices() {
-		if w.Made["device:"+d.AETitle] {
+		name := d.AETitle + d.Link
+		if w.Made["device:"+name] {
 			continue
 		}
 		if _, err := r.book.CreateDevice(ctx, demoScope, d); err != nil && record.KindOf(err) != record.Conflict {
-			return fmt.Errorf("%s: %w", d.AETitle, err)
+			return fmt.Errorf("%s: %w", name, err)
 		}
-		w.Made["device:"+d.AETitle] = true
+		w.Made["device:"+name] = true
 	}
 	return w.save()
 }

@@ -35,7 +35,8 @@ type demoCmd struct {
 	HTTP  string `default:"127.0.0.1:8080" help:"Address of HTTP."`
 	GRPC  string `default:"127.0.0.1:9090" help:"Address of gRPC."`
 	DIMSE string `default:"127.0.0.1:11112" help:"Address of DIMSE."`
-	MLLP  string `default:"127.0.0.1:2575" help:"Address of HL7 over MLLP; nothing listens there yet."`
+	MLLP  string `default:"127.0.0.1:2575" help:"Address of HL7 v2 over MLLP."`
+	ASTM  string `default:"127.0.0.1:2576" help:"Address of ASTM."`
 	Once  bool   `help:"Play the whole story once and exit."`
 }
 

@@ -197,7 +197,7 @@ func (a *app) openRooms(ctx context.Context) (err error) {
 	a.orders = worklist.New(a.db, worklist.Options{})
 	a.quality = quality.New(a.db, quality.Options{})
 	a.catalogue = catalogue.New(a.db)
-	a.specimens = specimen.New(a.db, specimen.Options{})
+	a.specimens = specimen.New(a.db, specimen.Catalogued(a.catalogue, specimen.Options{}))
 	a.openLab()
 	a.peers = exchange.New(a.db, a.imaging, exchange.Options{AETitle: a.cfg.DIMSE.AETitle, Device: gateway.Devices(a.book, a.guard), Log: a.log})
 	return nil

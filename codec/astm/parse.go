@@ -2,14 +2,13 @@
 
 package astm
 
-import (
-	"strings"
-)
+import "strings"
 
-// Bounds of one message.
+// Bounds of what is parsed at once.
 const (
-	MaxRecords = 50_000
-	MaxFields  = 1000 // of one record
+	MaxRecords  = 50_000
+	MaxFields   = 1000 // of one record
+	MaxMessages = 1000 // of one text
 )
 
 // Message is one message: from its header to the record before the next header.
@@ -35,14 +34,11 @@ func Parse(b []byte, charset Charset) ([]Message, error) {
 	text, set := charset.decode(b)
 	p := parser{charset: set}
 	for from := 0; from < len(text); {
-		end := strings.IndexAny(text[from:], "\r\n")
-		if end < 0 {
-			end = len(text) - from
-		}
-		if err := p.line(text[from:from+end], from); err != nil {
+		end := recordEnd(text, from)
+		if err := p.line(text[from:end], from); err != nil {
 			return nil, err
 		}
-		from += end + 1
+		from = end + 1
 	}
 	if len(p.messages) == 0 {
 		return nil, &FormatError{Reason: "no header record"}
@@ -51,6 +47,16 @@ func Parse(b []byte, charset Charset) ([]Message, error) {
 		p.messages[i].finish()
 	}
 	return p.messages, nil
+}
+
+// recordEnd is where the record ends that begins at from.
+func recordEnd(text string, from int) int {
+	for i := from; i < len(text); i++ {
+		if text[i] == cr || text[i] == lf {
+			return i
+		}
+	}
+	return len(text)
 }
 
 type parser struct {
@@ -68,6 +74,9 @@ func (p *parser) line(line string, at int) error {
 	}
 	line = strings.TrimLeft(line, " \t")
 	if isHeader(line) {
+		if len(p.messages) >= MaxMessages {
+			return &FormatError{Offset: at, Record: p.records, Reason: "too many messages"}
+		}
 		d, w, err := delimiters(line)
 		if err != "" {
 			return &FormatError{Offset: at, Record: p.records, Reason: err}

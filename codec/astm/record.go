@@ -70,12 +70,21 @@ func (f Field) Empty() bool {
 	return f.d == nil || strings.Trim(f.text, " "+string([]byte{f.d.Repeat, f.d.Component})) == ""
 }
 
+// Bounds of one field: what is beyond stays in the last repeat or component.
+const (
+	maxRepeats    = 5000
+	maxComponents = 500
+)
+
+// Several reports a field of more than one repeat.
+func (f Field) Several() bool { return f.d != nil && strings.IndexByte(f.text, f.d.Repeat) >= 0 }
+
 // Repeats cuts the field at its repeat delimiters; at least one.
 func (f Field) Repeats() []Field {
-	if f.d == nil || strings.IndexByte(f.text, f.d.Repeat) < 0 {
+	if !f.Several() {
 		return []Field{f}
 	}
-	parts := strings.Split(f.text, string(f.d.Repeat))
+	parts := strings.SplitN(f.text, string(f.d.Repeat), maxRepeats)
 	out := make([]Field, len(parts))
 	for i, p := range parts {
 		out[i] = Field{p, f.d}
@@ -111,7 +120,7 @@ func (f Field) Components() []string {
 		return nil
 	}
 	rest, _, _ := strings.Cut(f.text, string(f.d.Repeat))
-	parts := strings.Split(rest, string(f.d.Component))
+	parts := strings.SplitN(rest, string(f.d.Component), maxComponents)
 	for i, p := range parts {
 		parts[i] = strings.TrimSpace(f.unescape(p))
 	}
@@ -124,9 +133,12 @@ func (f Field) String() string { return strings.TrimSpace(f.unescape(f.text)) }
 // maxEscape is how long an escape may be, with what stands in it.
 const maxEscape = 130
 
+// maxEscaped is how long a text may be in which escapes are read; longer ones are pictures and curves, without any.
+const maxEscaped = 128 << 10
+
 // unescape reads the escapes of LIS2-A2 6.6. One that is none stays as it was sent.
 func (f Field) unescape(s string) string {
-	if f.d == nil || strings.IndexByte(s, f.d.Escape) < 0 {
+	if f.d == nil || len(s) > maxEscaped || strings.IndexByte(s, f.d.Escape) < 0 {
 		return s
 	}
 	var out strings.Builder

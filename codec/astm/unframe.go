@@ -8,6 +8,9 @@ import (
 	"io"
 )
 
+// maxBadFrames is how many frames of a capture may be spoilt.
+const maxBadFrames = 1000
+
 // Unframe reads the records of a captured line: frames with their control characters, or bare records. Frames that cannot be taken
 // are left out and warned of, repeated ones taken once.
 func Unframe(capture []byte, opt Options) (records []byte, warnings []Warning, err error) {
@@ -25,6 +28,8 @@ func Unframe(capture []byte, opt Options) (records []byte, warnings []Warning, e
 			return records, warnings, nil
 		case t.err != nil:
 			return nil, warnings, t.err
+		case t.event == gotBad && len(warnings) >= maxBadFrames:
+			return nil, warnings, &FormatError{Reason: "too many frames that cannot be taken"}
 		case t.event == gotBad:
 			warnings = append(warnings, Warning{Code: "bad-frame", Record: n, Note: t.reason})
 			n++

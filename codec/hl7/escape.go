@@ -103,6 +103,8 @@ func dropControl(r rune) rune {
 	return r
 }
 
+var manyLines, manySpaces = strings.Repeat("\n", maxSkip), strings.Repeat(" ", maxSkip)
+
 // format reads the formatting commands of FT (HL7 v2.5.1 2.7.6).
 func format(q string) (string, bool) {
 	name, number := q, 0
@@ -118,9 +120,9 @@ func format(q string) (string, bool) {
 	case "br", "ce":
 		return "\n", true
 	case "sp":
-		return strings.Repeat("\n", max(number, 1)), true
+		return manyLines[:max(number, 1)], true
 	case "sk":
-		return strings.Repeat(" ", max(number, 1)), true
+		return manySpaces[:max(number, 1)], true
 	case "in", "ti", "fi", "nf":
 		return "", true
 	}

@@ -38,8 +38,13 @@ func TestReading(t *testing.T) {
 	}
 	want := []any{
 		"|", "^~\\&", "R01", "2.5.1", 5,
-		2, "NNCHN", CX{"A1", HD{"TOWN", "2.16.1", "ISO"}, "PI"}, "涛", true, "", true, 8,
-		SN{">", "1000", "", ""}, "10^9/L", [3]string{"k", "", "L"}, "OBX[1]-5", "OBX[2]", 2, "b", "", "", "ZQC",
+		2, "NNCHN",
+		CX{"A1", HD{"TOWN", "2.16.1", "ISO"}, "PI"},
+		"涛", true, "", true, 8,
+		SN{">", "1000", "", ""},
+		"10^9/L",
+		[3]string{"k", "", "L"},
+		"OBX[1]-5", "OBX[2]", 2, "b", "", "", "ZQC",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
@@ -233,11 +238,13 @@ func TestAcknowledging(t *testing.T) {
 	}{
 		{"original", "2.5.1", Ack{Code: AA}, []string{`MSH|^~\&|HUB|H01|LIS|T01|20260105000000+0000||ACK^R01^ACK|A9|P|2.5.1`, `MSA|AA|M1`}},
 		{
-			"an error", "2.5.1", Ack{Code: AE, Text: "no", Problems: []Problem{problem}},
+			"an error", "2.5.1",
+			Ack{Code: AE, Text: "no", Problems: []Problem{problem}},
 			[]string{`MSH|^~\&|HUB|H01|LIS|T01|20260105000000+0000||ACK^R01^ACK|A9|P|2.5.1`, `MSA|AE|M1|no`, `ERR||OBX^3^5|104^Value too long^HL70357|E||||too long`},
 		},
 		{
-			"an error of old", "2.3.1", Ack{Code: AE, Problems: []Problem{problem}},
+			"an error of old", "2.3.1",
+			Ack{Code: AE, Problems: []Problem{problem}},
 			[]string{`MSH|^~\&|HUB|H01|LIS|T01|20260105000000+0000||ACK^R01|A9|P|2.3.1`, `MSA|AE|M1`, `ERR|OBX^3^5^104&Value too long&HL70357`},
 		},
 	} {

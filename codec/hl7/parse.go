@@ -12,7 +12,7 @@ type Options struct {
 	Charset     Charset // of the link; it overrules the message
 	Lenient     bool    // bytes that are not of the character set become U+FFFD instead of refusing the message
 	MaxBytes    int     // default 64 MiB
-	MaxSegments int     // default 200 000
+	MaxSegments int     // default 100 000
 }
 
 func (o Options) filled() Options {
@@ -20,7 +20,7 @@ func (o Options) filled() Options {
 		o.MaxBytes = 64 << 20
 	}
 	if o.MaxSegments == 0 {
-		o.MaxSegments = 200_000
+		o.MaxSegments = 100_000
 	}
 	return o
 }
@@ -172,7 +172,9 @@ func (m *Message) index(maxSegments int) error {
 				return err
 			}
 		default:
-			m.join(at, end)
+			if err := m.join(at, end); err != nil {
+				return err
+			}
 		}
 		at = end + 1
 	}
@@ -199,8 +201,8 @@ func (f *finder) from(t string, at int) int {
 
 func (m *Message) add(at, end int, counts map[string]uint32) error {
 	name := m.Text[at : at+3]
-	if upper := strings.ToUpper(name); upper != name {
-		name = upper
+	if !isUpper(name) {
+		name = strings.ToUpper(name)
 		m.warn("lower-case", name)
 	}
 	counts[name]++
@@ -208,13 +210,18 @@ func (m *Message) add(at, end int, counts map[string]uint32) error {
 		return formatError(at, "MSH", SegmentSequence, "a second message begins inside the message")
 	}
 	s := span{start: uint32(at), end: uint32(end), first: uint32(len(m.fields)), nth: counts[name]}
-	m.fieldsOf(&s, at+3, end)
+	if err := m.fieldsOf(&s, at+3, end); err != nil {
+		return err
+	}
 	m.segments = append(m.segments, s)
 	return nil
 }
 
+// maxFields is far beyond what any segment has; OBX of 2.8 has 33.
+const maxFields = 2000
+
 // fieldsOf appends where the fields between at and end begin.
-func (m *Message) fieldsOf(s *span, at, end int) {
+func (m *Message) fieldsOf(s *span, at, end int) error {
 	t, sep := m.Text, m.Delims.Field
 	for at < end {
 		i := strings.IndexByte(t[at:end], sep)
@@ -222,20 +229,26 @@ func (m *Message) fieldsOf(s *span, at, end int) {
 			break
 		}
 		at += i + 1
+		if s.count == maxFields {
+			return formatError(at, m.place(s), ValueTooLong, "more fields than a segment has")
+		}
 		m.fields = append(m.fields, uint32(at))
 		s.count++
 	}
+	return nil
 }
 
 // join gives a line to the field before it: a sender wrote a line break without escaping it.
-func (m *Message) join(at, end int) {
+func (m *Message) join(at, end int) error {
 	if len(m.segments) == 0 {
-		return
+		return nil
 	}
 	s := &m.segments[len(m.segments)-1]
-	m.warn("joined-line", m.place(s))
-	m.fieldsOf(s, at, end)
+	if len(m.Warnings) < maxWarnings {
+		m.warn("joined-line", m.place(s))
+	}
 	s.end = uint32(end)
+	return m.fieldsOf(s, at, end)
 }
 
 func (m *Message) place(s *span) string {
@@ -256,9 +269,11 @@ func isSegment(line string, sep byte) bool {
 	if line[3] != sep {
 		return len(strings.TrimRight(line, " \t")) == 3 && bare[line[:3]]
 	}
-	upper := line[0] < 'a' && line[1] < 'a' && line[2] < 'a'
-	return upper || known[strings.ToUpper(line[:3])]
+	return isUpper(line[:3]) || known[strings.ToUpper(line[:3])]
 }
+
+// isUpper tells whether letters and digits have no lower case among them.
+func isUpper(name string) bool { return name[0] < 'a' && name[1] < 'a' && name[2] < 'a' }
 
 // known are segments that are taken in lower case too.
 var known = map[string]bool{

@@ -100,10 +100,21 @@ func (f Field) XCN() XCN {
 
 // CWE reads the first repetition as a code.
 func (f Field) CWE() CWE {
-	c := func(n int) string { return f.Component(n).text() }
+	var c [12]string
+	rest, sep := f.Rep(1).s, f.delims().Component
+	n := 0
+	for more := rest != ""; more && n < len(c); n++ {
+		part := rest
+		if i := strings.IndexByte(rest, sep); i >= 0 {
+			part, rest = rest[:i], rest[i+1:]
+		} else {
+			more = false
+		}
+		c[n] = Field{f.m, part}.text()
+	}
 	return CWE{
-		Code: c(1), Text: c(2), System: c(3), Alternate: [3]string{c(4), c(5), c(6)},
-		Version: c(7), AltVersion: c(8), Original: c(9), Second: [3]string{c(10), c(11), c(12)}, Components: f.Components(),
+		Code: c[0], Text: c[1], System: c[2], Alternate: [3]string{c[3], c[4], c[5]},
+		Version: c[6], AltVersion: c[7], Original: c[8], Second: [3]string{c[9], c[10], c[11]}, Components: n,
 	}
 }
 

@@ -45,7 +45,10 @@ func newLine(d *Door, conn net.Conn, st Station, first Link) *line {
 		d.opt.Line(&settings)
 	}
 	opt := settings.Options()
-	opt.Note = d.opt.Note
+	opt.Note = func(what string) {
+		d.opt.Log.Debug("astm: line", "address", st.Address.String(), "link", first.ID, "what", what)
+		d.opt.Note(what)
+	}
 	x.link = astm.NewLink(conn, opt, x.message)
 	return x
 }

@@ -51,7 +51,18 @@ func ackOf(err error, id string) hl7.Ack {
 	case record.Unavailable:
 		text = "not now, nothing was kept: send the message again"
 	}
-	return hl7.Ack{Code: c.code, Text: text, Problems: []hl7.Problem{{Code: c.condition, Text: text}}}
+	problem := hl7.Problem{Code: c.condition, Text: text}
+	var at placed
+	if errors.As(err, &at) {
+		problem.Place = at.Place()
+	}
+	return hl7.Ack{Code: c.code, Text: text, Problems: []hl7.Problem{problem}}
+}
+
+// placed is an error of the centre that knows where in the message it is.
+type placed interface {
+	error
+	Place() string
 }
 
 // answers writes what a message asks for: one acknowledgement of the application in the original mode; in the enhanced mode that of acceptance,

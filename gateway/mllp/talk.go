@@ -116,7 +116,7 @@ func (t *talk) frame(ctx context.Context, raw []byte) error {
 	for _, p := range parts {
 		out = append(out, t.message(context.WithoutCancel(ctx), p)...)
 	}
-	if wrapped && len(parts) > 0 {
+	if wrapped && len(out) > 0 {
 		out = [][]byte{batch(out)}
 	}
 	return t.send(out)

@@ -147,7 +147,7 @@ func TestRealCaptures(t *testing.T) {
 			}
 			all := "\n" + strings.Join(lines(reports), "\n") + "\n"
 			for _, want := range x.some {
-				if !strings.Contains(all, "\n"+want+"\n") {
+				if !strings.Contains(all, "\n"+want) {
 					t.Errorf("no row %q in %s", want, all)
 				}
 			}

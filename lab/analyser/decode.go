@@ -75,6 +75,9 @@ type decoder struct {
 func (d *decoder) head(root *astm.Node) {
 	in := records{"H": root.Record}
 	for _, n := range root.Children {
+		if len(d.errs) > 0 || len(d.reports) > observation.MaxReports {
+			return
+		}
 		switch {
 		case d.p.ControlRows != nil && n.Record.Type == d.p.ControlRows.Record:
 			d.controlRow(in.with(n.Record.Type, n.Record))
@@ -107,6 +110,9 @@ func (d *decoder) patient(in records, n *astm.Node) {
 	for _, o := range n.Children {
 		if o.Record.Type != "O" {
 			continue
+		}
+		if len(d.errs) > 0 || len(d.reports) > observation.MaxReports {
+			return
 		}
 		for _, r := range d.order(in.with("O", o.Record), o) {
 			r.Patient, r.Ward, r.Visit = who, ward, visit
@@ -157,7 +163,7 @@ func (p *Profile) service(in records) observation.Coding {
 		return p.coding(clip(p.Order.Service.get(in), 64), "")
 	}
 	f := in["O"].Field(5)
-	if len(f.Repeats()) > 1 {
+	if f.Several() {
 		return observation.Coding{}
 	}
 	parts := f.Components()

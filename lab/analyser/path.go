@@ -99,13 +99,12 @@ func (at place) get(in records) string {
 		return f.Component(at.component)
 	case f.Empty():
 		return ""
+	case f.Several():
+		return f.String()
 	}
 	parts := f.Components()
 	for len(parts) > 0 && parts[len(parts)-1] == "" {
 		parts = parts[:len(parts)-1]
-	}
-	if len(f.Repeats()) > 1 {
-		return f.String()
 	}
 	return strings.Join(parts, "^")
 }

@@ -124,6 +124,10 @@ type ResultPaths struct {
 	Reagent    Path `yaml:"reagent"`
 	Method     Path `yaml:"method"`
 
+	// Also is a second saying of the value, as the judgement beside a cut-off index: it becomes a note of the row where it says
+	// something else.
+	Also Path `yaml:"also"`
+
 	// CodeUntil cuts the code at a character; what follows is the dilution or the run, and goes to the row's SubID.
 	CodeUntil string `yaml:"code_until"`
 

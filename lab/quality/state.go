@@ -83,7 +83,6 @@ type latest struct {
 	level, run     string
 	lot            LotID
 	at             int64
-	recorded       int64
 	decision       Decision
 	hits           string
 	source         Source

@@ -126,16 +126,35 @@ func (d *Desk) fits(ctx context.Context, tx *store.Tx, t Stray, lot Lot, code st
 // unnamedLot is the number of the lot of controls that told none.
 const unnamedLot = "?"
 
-// lotOf finds the lot that an analyser names, the newest of that number, or makes it.
+// lotOf finds the lot that an analyser names, or makes it. Of several with the number it is one that is in use, has the level, and is the newest.
 func (d *Desk) lotOf(ctx context.Context, tx *store.Tx, s record.Scope, laboratory record.InstitutionID, r observation.Report) (Lot, error) {
 	name := cmp.Or(oneLine(r.Lot, 64), unnamedLot)
 	if err := tx.Lock(ctx, "qc-lot-"+string(laboratory)); err != nil {
 		return Lot{}, err
 	}
-	found, err := lots(ctx, tx, `institution_id = $1 AND number = $2 ORDER BY closed_at, material_id DESC, id DESC LIMIT 1`, string(laboratory), name)
-	if err != nil || len(found) > 0 {
-		return append(found, Lot{})[0], err
+	found, err := lots(ctx, tx, `institution_id = $1 AND number = $2 ORDER BY material_id DESC, id DESC`, string(laboratory), name)
+	if err != nil {
+		return Lot{}, err
+	}
+	if len(found) > 0 {
+		level := oneLine(r.Level, 16)
+		return slices.MaxFunc(found, func(a, b Lot) int { return cmp.Compare(a.suits(level), b.suits(level)) }), nil
 	}
 	l := Lot{Laboratory: laboratory, Number: name, CreatedAt: stamp(tx.Now())}
 	return l, putLot(ctx, tx, s, &l)
+}
+
+// suits tells how well a lot fits a control of a level.
+func (l Lot) suits(level string) int {
+	fit := 0
+	if l.ClosedAt.IsZero() {
+		fit += 4
+	}
+	if slices.Contains(l.Levels, level) {
+		fit += 2
+	}
+	if l.Material != "" {
+		fit++
+	}
+	return fit
 }

@@ -143,18 +143,21 @@ func (d *Desk) compute(ctx context.Context, tx *store.Tx, id SeriesID, t *Target
 		return err
 	}
 	type one struct {
-		at    int64
-		value string
+		at          int64
+		value, unit string
 	}
-	rows, err := store.List(ctx, tx, `SELECT at, value FROM qc_points WHERE series_id = $1 AND level = $2 AND lot_id = $3 AND voided_at = 0
+	rows, err := store.List(ctx, tx, `SELECT at, value, unit FROM qc_points WHERE series_id = $1 AND level = $2 AND lot_id = $3 AND voided_at = 0
 		AND decision IN ('establishing', 'accept', 'warning') ORDER BY at DESC LIMIT $4`,
-		[]any{string(id), t.Level, string(t.Lot), mostEstablishing}, func(o *one) []any { return []any{&o.at, &o.value} })
+		[]any{string(id), t.Level, string(t.Lot), mostEstablishing}, func(o *one) []any { return []any{&o.at, &o.value, &o.unit} })
 	if err != nil {
 		return err
 	}
 	values := make([]*apd.Decimal, 0, len(rows))
 	days := map[string]bool{}
 	for _, r := range rows {
+		if t.Unit = rows[0].unit; r.unit != t.Unit {
+			return record.Errorf(record.Precondition, "the points are in several units: say in the plan which it is, and void the others")
+		}
 		values = append(values, number(r.value))
 		days[record.FromMicros(r.at).In(d.opt.Zone).Format(time.DateOnly)] = true
 	}

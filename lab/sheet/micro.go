@@ -80,7 +80,7 @@ func (l *layout) drugs(b *Isolate, columns int) *table {
 		t.wide, t.size, t.pitch = (wide-gap)/2, twoSize, twoPitch
 	}
 	t.columns = []column{
-		{title: l.short(wDrug), min: 24, max: 50, grow: 3},
+		{title: l.short(wDrug), min: 24, max: 50, grow: 3, soft: true},
 		{title: l.short(wMethod), min: 10, max: 18, grow: 1},
 		{title: l.short(wMeasured), min: 14, max: 26, grow: 1},
 		{title: l.short(wBreak), min: 14, max: 30, grow: 1},

@@ -39,14 +39,17 @@ const (
 func (l *layout) results(columns int) *table {
 	t := &table{wide: wide, size: oneSize, pitch: onePitch, columns: []column{
 		{title: l.short(wNo), min: 8, max: 16},
-		{title: l.short(wItem), min: 38, max: 64, grow: 3},
+		{title: l.short(wItem), min: 38, max: 64, grow: 3, soft: true},
 		{title: l.short(wCode), min: 12, max: 24, grow: 1},
 		{title: l.short(wResult), min: 18, max: 46, grow: 1.5},
 		{title: l.short(wFlag), min: 9, max: 18},
 		{title: l.short(wUnit), min: 13, max: 28, grow: 1},
-		{title: l.short(wRange), min: 27, max: 42, grow: 2},
+		{title: l.short(wRange), min: 27, max: 42, grow: 2, soft: true},
 		{title: l.short(wMethod), min: 14, max: 34, grow: 1},
 	}}
+	if l.any(spans) { // texts need the room that names can spare
+		t.columns[1].grow, t.columns[3].grow = 0.5, 6
+	}
 	if columns == 2 {
 		t.wide, t.size, t.pitch = (wide-gap)/2, twoSize, twoPitch
 		for i, c := range [][2]float64{{6, 9}, {22, 36}, {}, {12, 24}, {7, 14}, {10, 22}, {14, 28}, {}} {

@@ -12,6 +12,8 @@ import (
 	"sync"
 	"testing"
 
+	"golang.org/x/text/unicode/norm"
+
 	"github.com/lianzhen/lianzhen/codec/paper"
 	"github.com/lianzhen/lianzhen/lab/observation"
 	"github.com/lianzhen/lianzhen/record"
@@ -251,11 +253,11 @@ func TestPoppler(t *testing.T) {
 			if err := os.WriteFile(file, drawn(t, s, Options{Format: A5}), 0o600); err != nil {
 				t.Fatal(err)
 			}
-			text := compact(run(t, "pdftotext", "-raw", file, "-"))
+			text := compact(norm.NFKC.String(run(t, "pdftotext", "-raw", file, "-"))) // signs without an outline are drawn as what they are compatible with
 			l, pages := recorded(t, s, Options{Format: A5})
 			for i := range pages {
 				for _, x := range pages[i].texts {
-					if x.style.Turn == 0 && !strings.Contains(text, compact(readable(x.text))) && !beyond.MatchString(x.text) {
+					if x.style.Turn == 0 && !strings.Contains(text, compact(norm.NFKC.String(x.text))) && !beyond.MatchString(x.text) {
 						t.Errorf("pdftotext does not show %.60q", x.text)
 					}
 				}
@@ -272,9 +274,6 @@ func TestPoppler(t *testing.T) {
 
 // Poppler turns the one round and has no codes for the other.
 var beyond = regexp.MustCompile(`\p{Hebrew}|\p{Arabic}|[\x{10000}-\x{10ffff}]`)
-
-// readable are signs by what they are drawn as.
-func readable(s string) string { return strings.NewReplacer("Ⅱ", "II", "㎎", "mg").Replace(s) }
 
 func run(t *testing.T, name string, args ...string) string {
 	t.Helper()

@@ -11,6 +11,7 @@ type column struct {
 	title    string
 	min, max float64
 	grow     float64 // share of what is left over
+	soft     bool    // its texts can be broken: it gives first
 	width    float64
 }
 
@@ -60,7 +61,7 @@ func (t *table) settle() {
 		sum, grow = sum+c.width, grow+c.grow
 	}
 	if over := sum - t.wide; over > 0 {
-		over = t.shrink(over, func(c *column) bool { return c.grow >= 2 })
+		over = t.shrink(over, func(c *column) bool { return c.soft })
 		t.shrink(over, func(*column) bool { return true })
 		return
 	}

@@ -22,7 +22,7 @@ func (d *Desk) ByBarcode(ctx context.Context, q store.Querier, laboratory record
 	if err != nil {
 		return Specimen{}, false, err
 	}
-	id, err := oneTube(barcode, found)
+	id, err := oneTube(found)
 	if record.KindOf(err) == record.NotFound {
 		return Specimen{}, false, nil
 	}
@@ -48,7 +48,7 @@ func (d *Desk) Reported(ctx context.Context, tx *store.Tx, id SpecimenID, analyt
 	if err != nil {
 		return err
 	}
-	if gone(sp.State) && sp.State == Rejected || sp.State == Discarded || sp.State == Cancelled {
+	if sp.State == Rejected || sp.State == Discarded || sp.State == Cancelled {
 		return nil
 	}
 	now := stamp(tx.Now())

@@ -7,6 +7,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"strings"
 	"time"
 
 	"github.com/lianzhen/lianzhen/record"
@@ -183,8 +184,11 @@ func (d *Desk) CreateBox(ctx context.Context, s record.Scope, x Box) (Box, error
 	if x.LowMilliC >= x.HighMilliC || x.LowMilliC < coldest || x.HighMilliC > hottest {
 		return Box{}, record.Errorf(record.Invalid, "range of temperature: want low below high, %d to %d thousandths of a degree", coldest, hottest)
 	}
-	if x.Barcode != "" && !validBox(x.Barcode) && (tidyBarcode(x.Barcode) != x.Barcode || record.ValidID(x.Barcode) && len(x.Barcode) == 26) {
+	switch ours := len(x.Barcode) == boxLength && strings.HasPrefix(x.Barcode, boxMark); {
+	case tidyBarcode(x.Barcode) != x.Barcode:
 		return Box{}, record.Errorf(record.Invalid, "barcode: want 1 to %d printable characters", maxBarcode)
+	case ours && !validBox(x.Barcode):
+		return Box{}, record.Errorf(record.Invalid, "barcode: its check character is wrong")
 	}
 	o := Order{Institution: x.Institution, Laboratory: x.Laboratory}
 	if err := d.sendTo(ctx, &o); err != nil {

@@ -94,7 +94,7 @@ func (d *Desk) CancelLines(ctx context.Context, s record.Scope, id OrderID, etag
 			if len(lines) > 0 && !slices.Contains(lines, l.ID) || len(lines) == 0 && !l.Open() {
 				continue
 			}
-			if err := d.cancelLine(ctx, tx, o, l, reason); err != nil {
+			if err := d.cancelLine(ctx, tx, l, reason); err != nil {
 				return err
 			}
 			n++
@@ -107,8 +107,29 @@ func (d *Desk) CancelLines(ctx context.Context, s record.Scope, id OrderID, etag
 	})
 }
 
+// locked takes the lock of a line's tube and reads the line again: it is written only under that lock.
+func locked(ctx context.Context, tx *store.Tx, l *Line) error {
+	for l.Specimen != "" {
+		if err := tx.Lock(ctx, specimenLock(l.Specimen)); err != nil {
+			return err
+		}
+		now, err := scanLine(tx.QueryRow(ctx, `SELECT `+lineColumns+` FROM lab_order_lines l WHERE l.id = $1`, string(l.ID)).Scan)
+		if err != nil {
+			return err
+		}
+		same := now.Specimen == l.Specimen
+		if *l = now; same {
+			return nil
+		}
+	}
+	return nil
+}
+
 // cancelLine ends one line, and the tube that nobody needs any more if it was not collected.
-func (d *Desk) cancelLine(ctx context.Context, tx *store.Tx, o *Order, l *Line, reason string) error {
+func (d *Desk) cancelLine(ctx context.Context, tx *store.Tx, l *Line, reason string) error {
+	if err := locked(ctx, tx, l); err != nil {
+		return err
+	}
 	switch {
 	case l.Status == LineCancelled:
 		return nil

@@ -163,17 +163,32 @@ func (d *Desk) needOf(ctx context.Context, o *Order, l *Line) Need {
 // tubeFor finds the planned tube of the same material and container, or plans one.
 func (d *Desk) tubeFor(ctx context.Context, tx *store.Tx, o *Order, l *Line) (*Specimen, error) {
 	n := l.need
-	if !n.Alone {
-		for i := range o.Specimens {
-			sp := &o.Specimens[i]
-			if sp.State == Planned && sp.Issuer == "" && sp.Type.Code == n.Type.Code && sp.Container.Code == n.Container.Code && sp.Laboratory == o.Laboratory {
-				return sp, nil
-			}
+	for i := range o.Specimens {
+		sp := &o.Specimens[i]
+		if n.Alone || sp.Issuer != "" || sp.Type.Code != n.Type.Code || sp.Container.Code != n.Container.Code || sp.Laboratory != o.Laboratory {
+			continue
+		}
+		if err := d.stillPlanned(ctx, tx, sp); err != nil {
+			return nil, err
+		}
+		if sp.State == Planned {
+			return sp, nil
 		}
 	}
 	return d.planTube(ctx, tx, o, Specimen{
 		Type: n.Type, Container: n.Container, Volume: n.Volume, Labels: max(n.Labels, 1), Temperature: n.Temperature,
 	}, "")
+}
+
+// stillPlanned takes the lock of a tube that is planned and looks again whether it still is.
+func (d *Desk) stillPlanned(ctx context.Context, tx *store.Tx, sp *Specimen) error {
+	if sp.State != Planned {
+		return nil
+	}
+	if err := tx.Lock(ctx, specimenLock(sp.ID)); err != nil {
+		return err
+	}
+	return tx.QueryRow(ctx, `SELECT state FROM specimens WHERE id = $1`, string(sp.ID)).Scan(&sp.State)
 }
 
 // planTube keeps a new planned tube of an order. It gets the given barcode, else one of ours unless labels are printed already.

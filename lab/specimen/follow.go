@@ -103,12 +103,13 @@ func scansOf(ctx context.Context, q store.Querier, id SpecimenID) ([]scanned, er
 }
 
 func insertScan(ctx context.Context, tx *store.Tx, sp *Specimen, sc Scan, one scanned, w deed) error {
-	_, err := tx.Exec(ctx, `INSERT INTO specimen_scans (id, specimen_id, act, by_place, at, recorded_at, actor_kind, actor_id, institution_id, client_id,
-		digest, applied, conflict, flags, device, place, reason, note, box_id, number) VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,0,$12,$13,$14,$15,$16,$17,$18,$19)`,
+	res, err := tx.Exec(ctx, `INSERT INTO specimen_scans (id, specimen_id, act, by_place, at, recorded_at, actor_kind, actor_id, institution_id, client_id,
+		digest, applied, conflict, flags, device, place, reason, note, box_id, number) VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,0,$12,$13,$14,$15,$16,$17,$18,$19)
+		ON CONFLICT DO NOTHING`,
 		string(one.id), string(sp.ID), string(one.act), int(one.by), one.at, one.recorded, string(w.actor.Kind), w.actor.ID, string(w.actor.Institution),
 		cmp.Or(sc.ClientID, string(one.id)), sc.digest(), one.conflict, strings.Join(one.flags, " "), sc.Device, sc.Place, one.reason, one.note, string(one.box),
 		one.number)
-	return err
+	return exactlyOne(res, err) // the same number at the same moment, for another tube: look again
 }
 
 // refold brings a tube's row up to its scans, and does what follows from each that was applied anew.
@@ -163,17 +164,17 @@ func (l *life) onto(sp *Specimen) {
 	sp.RejectCode, sp.RejectNote = l.reason, l.note
 }
 
-// gone are the states in which a tube gives no result any more.
-func gone(st State) bool { return st == Rejected || st == Lost }
+// Gone reports a state in which a tube gives no result any more.
+func (st State) Gone() bool { return st == Rejected || st == Lost }
 
 // follow does what a change of state asks for beyond the tube.
 func (d *Desk) follow(ctx context.Context, tx *store.Tx, sp *Specimen, was State) error {
 	switch {
 	case sp.State == was:
 		return nil
-	case gone(sp.State) && !gone(was):
+	case sp.State.Gone() && !was.Gone():
 		return d.recollect(ctx, tx, sp)
-	case !gone(sp.State) && was == Lost && sp.ReplacedBy != "":
+	case !sp.State.Gone() && was == Lost && sp.ReplacedBy != "":
 		if err := d.takeBack(ctx, tx, sp); err != nil {
 			return err
 		}
@@ -237,6 +238,9 @@ func (d *Desk) recollect(ctx context.Context, tx *store.Tx, sp *Specimen) error 
 
 // takeBack gives a lost tube that was found its lines again, if nobody was pricked a second time meanwhile.
 func (d *Desk) takeBack(ctx context.Context, tx *store.Tx, sp *Specimen) error {
+	if err := tx.Lock(ctx, specimenLock(sp.ReplacedBy)); err != nil {
+		return err
+	}
 	next, err := specimenOf(ctx, tx, sp.ReplacedBy)
 	if err != nil {
 		return err

@@ -27,14 +27,15 @@ func (d *Desk) Waiting(ctx context.Context, s record.Scope, barcode string) ([]o
 	if !measurable(&sp) {
 		return nil, nil
 	}
-	if sp.State != Analysis && s.Actor.Institution == sp.Laboratory {
+	begins := sp.State != Analysis && s.Actor.Institution == sp.Laboratory
+	if begins {
 		if err := d.begin(ctx, s, &sp); err != nil {
 			return nil, err
 		}
 	}
 	out, err := d.asked(ctx, []Specimen{sp})
-	if err != nil {
-		return nil, err
+	if err != nil || begins { // beginning was an event by itself
+		return out, err
 	}
 	return out, d.notes.Note(ctx, s, sp.event("queried"))
 }

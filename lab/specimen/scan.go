@@ -135,7 +135,7 @@ func (d *Desk) reached(ctx context.Context, q store.Querier, s record.Scope, bar
 	if err != nil {
 		return "", err
 	}
-	return oneTube(barcode, found)
+	return oneTube(found)
 }
 
 type foundTube struct {
@@ -148,7 +148,7 @@ type foundTube struct {
 var ErrAmbiguous = record.Errorf(record.Conflict, "several tubes have this barcode: name the specimen")
 
 // oneTube chooses among tubes of one barcode: those that are under way before those that are done with.
-func oneTube(barcode string, found []foundTube) (SpecimenID, error) {
+func oneTube(found []foundTube) (SpecimenID, error) {
 	live := slices.DeleteFunc(slices.Clone(found), func(f foundTube) bool {
 		return f.retired != 0 || f.state == Discarded || f.state == Cancelled || f.state == Stored || f.state == Reported
 	})
@@ -161,7 +161,7 @@ func oneTube(barcode string, found []foundTube) (SpecimenID, error) {
 	found = slices.DeleteFunc(found, func(f foundTube) bool { return f.retired != 0 })
 	switch len(found) {
 	case 0:
-		return "", record.Errorf(record.NotFound, "no tube with barcode %s", barcode)
+		return "", record.Errorf(record.NotFound, "no tube with this barcode")
 	case 1:
 		return found[0].id, nil
 	}

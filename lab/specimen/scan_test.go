@@ -276,11 +276,11 @@ func (h *shop) wantLawful(sp *Specimen) int {
 		h.t.Fatalf("the scans lead to %s, the row says %s", st, sp.State)
 	}
 	for _, l := range sp.Lines {
-		if l.Open() && gone(sp.State) {
+		if l.Open() && sp.State.Gone() {
 			h.t.Fatalf("a line waits for a tube that is %s", sp.State)
 		}
 	}
-	if gone(sp.State) && sp.ReplacedBy == "" && len(sp.Lines) > 0 {
+	if sp.State.Gone() && sp.ReplacedBy == "" && len(sp.Lines) > 0 {
 		h.t.Fatalf("a tube that is %s is not replaced: %+v", sp.State, sp.Lines)
 	}
 	return len(scans)

@@ -23,7 +23,7 @@ func (d *Desk) keeping(ctx context.Context, sp *Specimen) Keeps {
 // dated finds the first deadline among the open analytes of a tube. One that was not collected, or of which nobody said when, has none.
 func (d *Desk) dated(ctx context.Context, sp *Specimen) {
 	sp.DeadlineAt, sp.DeadlineAnalyte = time.Time{}, ""
-	if gone(sp.State) || sp.State == Discarded || sp.State == Cancelled || len(openLines(sp.Lines)) == 0 {
+	if sp.State.Gone() || sp.State == Discarded || sp.State == Cancelled || len(openLines(sp.Lines)) == 0 {
 		return
 	}
 	keeps := d.keeping(ctx, sp)

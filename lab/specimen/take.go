@@ -15,11 +15,32 @@ import (
 	"github.com/lianzhen/lianzhen/store"
 )
 
-// Take keeps one line of an order that another system sent for the caller's institution, inside the caller's transaction. Lines are told
+// Take keeps one line of an order that another system sent for the caller's institution, inside the caller's transaction; an order without a
+// service is a line for each of its items. Lines are told
 // apart by institution, placer number and item; those of one group number are one order. The same line again changes nothing. A
 // cancellation that comes before its order is kept until that comes, and answers with no id; an older word never undoes a newer one.
 // Cancelling what is on an analyser needs a reason, which is the first note of the line.
 func (d *Desk) Take(ctx context.Context, tx *store.Tx, s record.Scope, o observation.Order) (OrderID, error) {
+	if !o.Service.Empty() || len(o.Items) == 0 {
+		return d.take(ctx, tx, s, o)
+	}
+	if len(o.Items) > maxLines {
+		return "", record.Errorf(record.Invalid, "items: want 1 to %d", maxLines)
+	}
+	var id OrderID
+	for _, item := range o.Items {
+		one := o
+		one.Service = item
+		got, err := d.take(ctx, tx, s, one)
+		if err != nil {
+			return "", err
+		}
+		id = cmp.Or(got, id)
+	}
+	return id, nil
+}
+
+func (d *Desk) take(ctx context.Context, tx *store.Tx, s record.Scope, o observation.Order) (OrderID, error) {
 	at := s.Actor.Institution
 	if err := writesAt(s, at); err != nil {
 		return "", err
@@ -54,16 +75,12 @@ type taken struct {
 }
 
 func taking(at record.InstitutionID, o observation.Order) (*taken, error) {
-	item := o.Service
-	if item.Empty() && len(o.Items) > 0 {
-		item = o.Items[0]
-	}
 	t := &taken{
 		order: Order{
 			Institution: at, Who: o.Patient, Number: cmp.Or(o.Group, o.Placer), Priority: o.Priority, Visit: o.Visit, Ward: o.Ward,
 			Orderer: record.Personal(o.Orderer), Clinical: record.Clip(o.Clinical, longText), OrderedAt: o.OrderedAt,
 		},
-		line:     Line{Placer: o.Placer, Item: item, OrderedAt: stamp(o.OrderedAt), saidAt: record.Micros(stamp(o.OrderedAt))},
+		line:     Line{Placer: o.Placer, Item: o.Service, OrderedAt: stamp(o.OrderedAt), saidAt: record.Micros(stamp(o.OrderedAt))},
 		specimen: o.Specimen, change: o.Control == observation.ChangeOrder,
 	}
 	if len(o.Notes) > 0 {
@@ -241,6 +258,9 @@ func (d *Desk) takeChange(ctx context.Context, tx *store.Tx, t *taken, l *Line, 
 	if err != nil {
 		return err
 	}
+	if err := locked(ctx, tx, l); err != nil {
+		return err
+	}
 	l.saidAt = max(l.saidAt, t.line.saidAt)
 	if l.Code != code {
 		if err := d.exchange(ctx, tx, &o, l, t); err != nil {
@@ -265,7 +285,7 @@ func (d *Desk) exchange(ctx context.Context, tx *store.Tx, o *Order, l *Line, t 
 	if l.Status != LineOpen {
 		return record.Errorf(record.Precondition, "line %s is %s: its item can no longer be changed", l.ID, l.Status)
 	}
-	if err := d.cancelLine(ctx, tx, o, l, "changed by the sender"); err != nil {
+	if err := d.cancelLine(ctx, tx, l, "changed by the sender"); err != nil {
 		return err
 	}
 	for i := range o.Specimens { // what was cancelled with its last line takes no new one
@@ -306,7 +326,7 @@ func (d *Desk) takeCancel(ctx context.Context, tx *store.Tx, t *taken, known []L
 		if reason == "" && meant[i].Status == LineOpen {
 			reason = "cancelled by the sender"
 		}
-		if err := d.cancelLine(ctx, tx, &o, &meant[i], reason); err != nil {
+		if err := d.cancelLine(ctx, tx, &meant[i], reason); err != nil {
 			return "", err
 		}
 		changed = true

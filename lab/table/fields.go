@@ -148,15 +148,10 @@ func heading(s string) string {
 
 // recognised is the field of a heading; a hint in brackets after it may be missing or there.
 func recognised(text string, p *Profile) (field, bool) {
-	for given, f := range p.Columns {
-		if heading(given) == heading(text) {
-			if f == "" {
-				return fIgnored, true
-			}
-			return field(f), true
-		}
-	}
 	h := heading(text)
+	if f, ok := p.fields[h]; ok {
+		return f, true
+	}
 	if f, ok := byHeading[h]; ok {
 		return f, true
 	}

@@ -110,15 +110,8 @@ func (t *form) wide() bool {
 
 // analyte is what the profile says of a heading.
 func (p *Profile) analyte(text string) (Analyte, bool) {
-	for h, a := range p.Analytes {
-		if heading(h) == heading(text) {
-			if a.Code == "" && a.Name == "" {
-				a.Name = strings.TrimSpace(h)
-			}
-			return a, true
-		}
-	}
-	return Analyte{}, false
+	a, ok := p.analytes[heading(text)]
+	return a, ok
 }
 
 // readAnalytes makes analytes of the columns that are no fields, with the units and ranges that stand below the heading.

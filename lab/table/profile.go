@@ -8,6 +8,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"io"
+	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -35,7 +36,9 @@ type Profile struct {
 	Device     string `yaml:"device"`     // analyser where the table has none
 	Laboratory string `yaml:"laboratory"` // who measured where the table has none
 
-	zone *time.Location
+	zone     *time.Location
+	fields   map[string]field // Columns by what heading makes of them
+	analytes map[string]Analyte
 }
 
 // Analyte is what a column of a wide table measures.
@@ -95,7 +98,25 @@ func (p Profile) settled() (Profile, error) {
 			return p, record.Errorf(record.Invalid, "profile: columns: %.40q is given an unknown field", heading)
 		}
 	}
+	p.headings()
 	return p, nil
+}
+
+// headings prepares the words of the profile for comparing.
+func (p *Profile) headings() {
+	p.fields, p.analytes = make(map[string]field, len(p.Columns)), make(map[string]Analyte, len(p.Analytes))
+	for text, f := range p.Columns {
+		if f == "" {
+			f = string(fIgnored)
+		}
+		p.fields[heading(text)] = field(f)
+	}
+	for text, a := range p.Analytes {
+		if a.Code == "" && a.Name == "" {
+			a.Name = strings.TrimSpace(text)
+		}
+		p.analytes[heading(text)] = a
+	}
 }
 
 // china is the zone of the whole country.

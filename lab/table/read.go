@@ -143,7 +143,7 @@ func (b *builder) repeated(r *gridRow) bool {
 		if c.text == "" {
 			continue
 		}
-		if heading(c.text) != heading(head.at(i).text) {
+		if c.text != head.at(i).text {
 			return false
 		}
 		same++

@@ -234,4 +234,13 @@ func (w *walk) system(s, code string) string {
 }
 
 // clip bounds a text of one line.
-func clip(s string, n int) string { return record.Clip(strings.ReplaceAll(s, "\n", " "), n) }
+func clip(s string, n int) string {
+	plain := len(s) <= n
+	for i := 0; plain && i < len(s); i++ {
+		plain = s[i] >= ' ' && s[i] < 0x7f
+	}
+	if plain {
+		return strings.TrimSpace(s)
+	}
+	return record.Clip(strings.ReplaceAll(s, "\n", " "), n)
+}

@@ -99,7 +99,7 @@ func splitName(s string) (family, given string) {
 // letters of OBR-25 (table 0123), which has neither amended nor withdrawn: the rows say that.
 var letters = map[observation.Status]string{
 	observation.Registered: "I", observation.Unverified: "R", observation.Preliminary: "P", observation.Final: "F", observation.Corrected: "C",
-	observation.Amended: "C", observation.Withdrawn: "C", observation.Cancelled: "X",
+	observation.Amended: "F", observation.Withdrawn: "C", observation.Cancelled: "X",
 }
 
 func (w writer) report(n int, r *observation.Report) {

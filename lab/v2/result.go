@@ -103,12 +103,23 @@ func (w *walk) rows(list []row) []observation.Result {
 			}
 			continue
 		}
-		if r.Number <= 0 {
-			r.Number = len(out) + 1
-		}
+		w.numbered(&r, out, x.s)
 		out = append(out, r)
 	}
 	return out
+}
+
+// numbered gives a row a number of its own: that of OBX-1, unless it is none or another row has it.
+func (w *walk) numbered(r *observation.Result, before []observation.Result, s hl7.Segment) {
+	last := 0
+	if n := len(before); n > 0 {
+		last = before[n-1].Number
+	}
+	if r.Number > last {
+		return
+	}
+	r.Number = last + 1
+	r.Warnings = append(r.Warnings, observation.Warning{Code: "row-number", Place: s.Place(1)})
 }
 
 // continues tells whether a row of text is the next paragraph of the row before it.

@@ -14,8 +14,6 @@ type tube struct {
 	s       observation.Specimen
 	segs    []hl7.Segment // SPM and SAC, for the paths of the profile
 	control bool
-	lot     string
-	level   string
 	box     bool // a container was named: what follows are results
 }
 

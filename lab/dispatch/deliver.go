@@ -1,0 +1,315 @@
+// One delivery: read what is so now, note that it leaves, send it, write what became of it.
+
+package dispatch
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/lianzhen/lianzhen/lab"
+	"github.com/lianzhen/lianzhen/lab/observation"
+	"github.com/lianzhen/lianzhen/record"
+	"github.com/lianzhen/lianzhen/store"
+)
+
+// fate is what became of an attempt.
+type fate int
+
+// The fates.
+const (
+	taken       fate = iota // the receiver has it
+	unreachable             // nothing has left
+	unanswered              // it may have arrived
+	deferred                // the receiver could not take it now (AE)
+	declined                // it will never take this message (AR)
+	held                    // the report is not complete: later
+	void                    // there is nothing to say
+)
+
+// outcome is what became of an attempt, in words without personal data.
+type outcome struct {
+	fate    fate
+	code    string
+	text    string
+	version int // of the report, that was sent
+	asOf    time.Time
+	values  bool // it had values
+}
+
+// sender speaks to one receiver. begin is called when the line stands and before anything of the message leaves; its error keeps the message back.
+type sender interface {
+	send(ctx context.Context, m message, begin func() error) outcome
+	close()
+}
+
+// message is what is sent. Its number is the same for the same content.
+type message struct {
+	number string
+	body   []byte
+}
+
+// open makes the sender of a subscription; it connects when it is used.
+func (d *Desk) open(s *Subscription) (sender, error) {
+	if s.Kind == Webhook {
+		return d.newHook(s)
+	}
+	return d.newLine(s)
+}
+
+// errChanged is a report that has changed since it was read.
+var errChanged = record.Errorf(record.Conflict, "the report has changed")
+
+// attempt sends one delivery. The error is ours, the outcome the receiver's.
+func (d *Desk) attempt(ctx context.Context, s *Subscription, to sender, x *Delivery) (outcome, error) {
+	ctx, cancel := context.WithTimeout(ctx, d.opt.Dial+d.opt.Answer)
+	defer cancel()
+	for {
+		asOf := d.db.Now()
+		m, k, early, err := d.compose(ctx, s, x)
+		if err != nil || early != nil {
+			return orNothing(early), err
+		}
+		var ours error // of noting
+		out := to.send(ctx, m, func() error {
+			ours = d.note(ctx, s, x, k)
+			return ours
+		})
+		if ours == errChanged && ctx.Err() == nil {
+			continue // it is read again
+		}
+		out.asOf, out.version, out.values = asOf, x.Version, k != nil
+		if k != nil {
+			out.version = k.Version
+		}
+		return out, ours
+	}
+}
+
+func orNothing(o *outcome) outcome {
+	if o == nil {
+		return outcome{}
+	}
+	return *o
+}
+
+// compose makes the message of a delivery; early is its outcome where there is none to send. k is the report whose values are in it.
+func (d *Desk) compose(ctx context.Context, s *Subscription, x *Delivery) (m message, k *lab.Kept, early *outcome, err error) {
+	if x.Act == recalled {
+		m, err = d.recallMessage(s, x)
+		return m, nil, nil, err
+	}
+	kept, err := d.centre.Outward(ctx, s.scope(), x.Report)
+	switch {
+	case record.KindOf(err) == record.NotFound:
+		return m, nil, &outcome{fate: void, text: "the report is no longer of this institution"}, nil
+	case err != nil:
+		return m, nil, nil, err
+	case x.Act == released && !s.Preliminary && open(kept.Status):
+		return m, nil, &outcome{fate: held}, nil
+	}
+	rep := kept.Report()
+	if len(rep.Results) == 0 {
+		return m, nil, &outcome{fate: void, text: "nothing of the report was ever shown"}, nil
+	}
+	if s.Kind == Webhook {
+		m, err = d.reportMessage(s, x, &kept, &rep)
+	} else {
+		m, err = d.oru(ctx, s, x, &kept)
+	}
+	if err != nil && record.KindOf(err) != record.Internal && record.KindOf(err) != record.Unavailable {
+		return m, nil, &outcome{fate: declined, version: kept.Version, text: "the message cannot be written: " + record.Public(err)}, nil
+	}
+	if s.Thin || !hasValues(&rep) {
+		return m, nil, nil, err
+	}
+	return m, &kept, nil, err
+}
+
+func hasValues(r *observation.Report) bool {
+	for i := range r.Results {
+		if r.Results[i].Status != observation.Withdrawn {
+			return true
+		}
+	}
+	return false
+}
+
+// note writes that the receiver is about to be given values, once for each version: readers must be known when one is taken back.
+func (d *Desk) note(ctx context.Context, s *Subscription, x *Delivery, k *lab.Kept) error {
+	if k == nil || x.noted >= k.Version {
+		return nil
+	}
+	err := d.db.Tx(ctx, func(tx *store.Tx) error {
+		ok, err := d.centre.NoteDelivery(ctx, tx, s.scope(), k)
+		if err != nil {
+			return err
+		}
+		if !ok {
+			return errChanged
+		}
+		_, err = tx.Exec(ctx, `UPDATE lab_deliveries SET noted_version = $2 WHERE id = $1`, string(x.ID), k.Version)
+		return err
+	})
+	if err == nil {
+		x.noted = k.Version
+	}
+	return err
+}
+
+// settle writes what became of an attempt and renews the lease. False where the subscription is no longer ours, or not what it was.
+func (d *Desk) settle(ctx context.Context, s *Subscription, x *Delivery, out outcome) (mine bool, err error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleFor)
+	defer cancel()
+	err = d.db.Tx(ctx, func(tx *store.Tx) error {
+		now := tx.Now()
+		if err := d.settleDelivery(ctx, tx, s, x, out, now); err != nil {
+			return err
+		}
+		if err := d.settleReceiver(ctx, tx, s, out, now); err != nil {
+			return err
+		}
+		res, err := tx.Exec(ctx, `UPDATE lab_subscriptions SET lease_until = $4 WHERE id = $1 AND owner = $2 AND version = $3 AND active = 1 AND stuck = 0`,
+			string(s.ID), s.owner, s.Version, record.Micros(now.Add(d.opt.Lease)))
+		if err != nil {
+			return err
+		}
+		n, err := res.RowsAffected()
+		mine = n == 1
+		return err
+	})
+	return mine, err
+}
+
+// ends are the states that fates lead to, where one does.
+var ends = map[fate]State{taken: Delivered, declined: Refused, held: Waiting, void: Skipped}
+
+// settleDelivery writes the row. News that came while the message was in the air are still to be sent, whatever became of it.
+func (d *Desk) settleDelivery(ctx context.Context, tx *store.Tx, s *Subscription, x *Delivery, out outcome, now time.Time) error {
+	at := record.Micros(now)
+	if _, ok := ends[out.fate]; !ok {
+		return d.tryAgain(ctx, tx, s, x, out, now)
+	}
+	state, ended := ends[out.fate], int64(0)
+	if out.fate == taken || out.fate == void {
+		ended = at
+	}
+	took := 0
+	if out.fate == taken {
+		took = out.version
+	}
+	res, err := tx.Exec(ctx, `UPDATE lab_deliveries SET state = CASE WHEN version > $2 THEN 'pending' ELSE $3 END,
+		ended_at = CASE WHEN version > $2 THEN 0 ELSE $4 END, sent_version = CASE WHEN $5 > sent_version THEN $5 ELSE sent_version END,
+		attempts = attempts + 1, tries = 0, unanswered = 0, failing_since = 0, next_at = $6, attempted_at = $6, changed_at = $6, code = $7, error = $8
+		WHERE id = $1 AND state = 'pending'`, string(x.ID), max(out.version, x.Version), string(state), ended, took, at, out.code, out.text)
+	if err != nil {
+		return fmt.Errorf("settle delivery: %w", err)
+	}
+	if n, err := res.RowsAffected(); err != nil || n == 0 {
+		return err // a person has decided meanwhile
+	}
+	x.Code = out.code
+	switch out.fate {
+	case taken:
+		tx.Emit(x.event("lab.dispatched").By(s.scope()))
+		if x.Act != recalled {
+			return d.centre.Superseded(ctx, tx, s.scope(), x.Report, out.asOf)
+		}
+	case declined:
+		x.tell(tx, s, "lab.dispatch.refused")
+	}
+	return nil
+}
+
+// tell says that a delivery needs somebody's eye.
+func (x *Delivery) tell(tx *store.Tx, s *Subscription, act string) {
+	e := x.event(act).By(s.scope())
+	e.Outcome = record.Failed
+	tx.Emit(e)
+}
+
+// isolateAfter is how often a message may stay without an answer before it stands aside: it may be the message, and others are taken.
+const isolateAfter = 3
+
+// tryAgain puts a delivery back. One that was answered waits by itself; where the receiver is out of reach all wait, in their order.
+func (d *Desk) tryAgain(ctx context.Context, tx *store.Tx, s *Subscription, x *Delivery, out outcome, now time.Time) error {
+	x.Code = out.code
+	tries, silent, state, next := x.Tries, x.unanswered, Pending, x.NextAt
+	since := x.FailingSince
+	if since.IsZero() {
+		since = now
+	}
+	alone := out.fate == deferred
+	switch out.fate {
+	case deferred:
+		next, tries, silent = now.Add(d.pause(x.Tries)), tries+1, 0
+	case unanswered:
+		if tries, silent = tries+1, silent+1; silent >= isolateAfter {
+			next, alone = now.Add(d.pause(silent)), s.DeliveredAt.After(since)
+		}
+	case unreachable:
+		since = x.FailingSince
+	}
+	if alone && now.Sub(since) > d.opt.GiveUp {
+		state = Stuck
+	}
+	res, err := tx.Exec(ctx, `UPDATE lab_deliveries SET state = $2, attempts = attempts + 1, tries = $3, unanswered = $4, failing_since = $5, next_at = $6,
+		attempted_at = $7, changed_at = $7, code = $8, error = $9 WHERE id = $1 AND state = 'pending' AND version <= $10`, string(x.ID), string(state), tries, silent,
+		record.Micros(since), record.Micros(next), record.Micros(now), out.code, out.text, max(out.version, x.Version))
+	if err != nil {
+		return fmt.Errorf("put delivery back: %w", err)
+	}
+	n, err := res.RowsAffected()
+	switch {
+	case err != nil || n == 0:
+	case state == Stuck:
+		x.tell(tx, s, "lab.dispatch.stuck")
+	case out.fate == deferred && x.Tries == 0:
+		x.tell(tx, s, "lab.dispatch.deferred")
+	}
+	return err
+}
+
+// settleReceiver writes how the receiver is: an answer of any kind shows that it is there.
+func (d *Desk) settleReceiver(ctx context.Context, tx *store.Tx, s *Subscription, out outcome, now time.Time) error {
+	switch out.fate {
+	case held, void:
+		return nil
+	case unreachable, unanswered:
+		return d.backOff(ctx, tx, s, out, now)
+	}
+	trouble := ""
+	if out.fate != taken {
+		trouble = out.text
+	} else {
+		s.DeliveredAt = now
+	}
+	s.Tries, s.FailingSince = 0, time.Time{}
+	_, err := tx.Exec(ctx, `UPDATE lab_subscriptions SET tries = 0, failing_since = 0, next_at = 0, trouble = $2, delivered_at = $3 WHERE id = $1`,
+		string(s.ID), trouble, record.Micros(s.DeliveredAt))
+	if err != nil {
+		return fmt.Errorf("settle receiver: %w", err)
+	}
+	return nil
+}
+
+// backOff lets a receiver that is out of reach alone for a while, and gives it to a person after too long.
+func (d *Desk) backOff(ctx context.Context, tx *store.Tx, s *Subscription, out outcome, now time.Time) error {
+	since := s.FailingSince
+	if since.IsZero() {
+		since = now
+	}
+	gaveUp := now.Sub(since) > d.opt.GiveUp
+	_, err := tx.Exec(ctx, `UPDATE lab_subscriptions SET tries = tries + 1, failing_since = $2, next_at = $3, trouble = $4, stuck = $5 WHERE id = $1 AND version = $6`,
+		string(s.ID), record.Micros(since), record.Micros(now.Add(d.pause(s.Tries))), out.text, gaveUp, s.Version)
+	if err != nil {
+		return fmt.Errorf("back off: %w", err)
+	}
+	if gaveUp || s.Tries == 0 {
+		act := map[bool]string{true: "lab.receiver.stuck", false: "lab.receiver.lost"}[gaveUp]
+		e := s.event(act).By(s.scope())
+		e.Outcome = record.Failed
+		tx.Emit(e)
+	}
+	return nil
+}
