@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/lianzhen/lianzhen/lab/catalogue"
 	"github.com/lianzhen/lianzhen/lab/observation"
 	"github.com/lianzhen/lianzhen/lab/sheet"
 	"github.com/lianzhen/lianzhen/reading"
@@ -27,7 +28,11 @@ func (c *Centre) Sheet(ctx context.Context, s record.Scope, id record.ExamID, la
 	if err != nil {
 		return nil, err
 	}
-	in := sheetOf(&k)
+	pack, err := c.desks.Catalogue.Pack(ctx, c.db, k.Centre)
+	if err != nil {
+		return nil, err
+	}
+	in := sheetOf(&k, pack)
 	if err := c.nameSheet(ctx, &k, &in); err != nil {
 		return nil, err
 	}
@@ -86,9 +91,9 @@ func (c *Centre) nameSheet(ctx context.Context, k *Kept, in *sheet.Sheet) error 
 var sexWords = map[record.Sex]string{record.Male: "男", record.Female: "女"}
 
 // sheetOf lays a report with all its versions out as it is printed: what is shown, and of what was corrected the value before.
-func sheetOf(k *Kept) sheet.Sheet {
+func sheetOf(k *Kept, pack *catalogue.Pack) sheet.Sheet {
 	in := sheet.Sheet{
-		Number: cmp.Or(k.Filler, k.Placer, string(k.ID)), Version: max(k.Version, 1), Status: k.Status, Title: k.Title, ReportedAt: latest(k.ReportedAt, k.ReleasedAt),
+		Number: cmp.Or(k.Filler, k.Placer, string(k.ID)), Version: max(k.Version, 1), Status: k.Status, Title: titleOf(k), ReportedAt: latest(k.ReportedAt, k.ReleasedAt),
 		Patient:  sheet.Patient{Name: k.Name.Reveal(), Sex: sexWords[k.Sex], Age: ageText(k.AgeDays), Number: k.LocalNumber.Reveal()},
 		Order:    sheet.Order{Number: k.Placer, Department: k.Ward, Visit: k.Visit, Orderer: k.Orderer, Clinical: k.ClinicalInfo},
 		Specimen: sheet.Specimen{Type: k.Specimen.Type.Display(), Barcode: k.Barcode, CollectedAt: k.CollectedAt, ReceivedAt: k.LabAt, Condition: words(k.Specimen.Condition)},
@@ -96,21 +101,31 @@ func sheetOf(k *Kept) sheet.Sheet {
 	}
 	in.Technical = sheet.Signature{Name: k.Performer}
 	var qualities []record.Quality
+	var names []string
 	for i := range k.Rows {
 		r := &k.Rows[i]
 		if !r.Shown || isolateOf(&r.Result) {
 			continue
 		}
-		in.Rows = append(in.Rows, sheetRow(k, r))
+		in.Rows = append(in.Rows, sheetRow(k, r, pack))
 		qualities = append(qualities, r.Judged.Quality)
+		names = append(names, in.Rows[len(in.Rows)-1].Code)
 		if r.ReleasedName != "" {
 			in.Medical = sheet.Signature{Name: r.ReleasedName, At: r.ReleasedAt}
 			in.Technical = sheet.Signature{Name: r.ValidatedName, At: r.ValidatedAt}
 		}
 	}
 	in.Isolates = isolates(k)
-	in.Quality = qualityLines(qualities)
+	in.Quality = qualityLines(qualities, names)
 	return in
+}
+
+// titleOf is the heading of a sheet: what was ordered, of one panel.
+func titleOf(k *Kept) string {
+	if k.Title == "" || strings.ContainsRune(k.Title, '、') || len([]rune(k.Title)) > 16 {
+		return ""
+	}
+	return k.Title + "检验报告单"
 }
 
 func latest(a, b time.Time) time.Time {
@@ -140,11 +155,17 @@ func words(all []observation.Coding) string {
 	return strings.Join(out, "、")
 }
 
-func sheetRow(k *Kept, r *Row) sheet.Row {
+func sheetRow(k *Kept, r *Row, pack *catalogue.Pack) sheet.Row {
 	x := &r.Result
 	out := sheet.Row{
 		Code: x.Code.Code, Name: x.Code.Display(), Result: x.Value.String(), Unit: x.Unit.Display(), Range: cmp.Or(x.Range, r.Judged.Interval),
 		Method: x.Method.Display(), Sender: flagsText(x.Flags), Notes: x.Notes,
+	}
+	if a, ok := pack.Analyte(r.Analyte); ok { // senders' codes mean nothing to a reader
+		out.Code, out.English = cmp.Or(a.Short, a.Code), a.Name.EN
+		if x.Code.Text == "" {
+			out.Name = a.Name.ZH
+		}
 	}
 	if x.Value.Kind == observation.Attachment {
 		out.Result = "（见附件 see attachment）"
@@ -202,27 +223,41 @@ var qcStates = map[record.QCVerdict]sheet.QCState{
 	record.QCEstablishing: sheet.NotRun,
 }
 
-// qualityLines is the state of quality control, said once where all rows agree.
-func qualityLines(all []record.Quality) []sheet.Quality {
+// qualityLines is the state of quality control, said once where all rows agree, else with the rows that it is of.
+func qualityLines(all []record.Quality, names []string) []sheet.Quality {
 	var out []sheet.Quality
-	seen := map[sheet.Quality]bool{}
-	for _, q := range all {
+	of := map[sheet.Quality][]string{}
+	var order []sheet.Quality
+	at := map[sheet.Quality]time.Time{}
+	for i, q := range all {
+		if q.At.IsZero() {
+			continue
+		}
 		line := sheet.Quality{Internal: qcStates[q.Internal], Certificate: q.External, Scheme: q.ExternalScope}
 		if t := q.ExternalUntil; !t.IsZero() {
 			line.ValidTo = record.Date{Year: t.Year(), Month: t.Month(), Day: t.Day()}
 		}
-		if q.At.IsZero() || seen[line] {
-			continue
+		if of[line] == nil {
+			order = append(order, line)
 		}
-		seen[line] = true
-		line.InternalAt = q.InternalAt
-		out = append(out, line)
+		of[line] = append(of[line], names[i])
+		at[line] = latest(at[line], q.InternalAt)
 	}
-	if len(out) > 3 { // they differ by analyte: the rows are in the system
+	for _, line := range order {
+		said := line
+		said.InternalAt = at[line]
+		if len(order) > 1 {
+			said.Items = strings.Join(of[line], "、")
+		}
+		out = append(out, said)
+	}
+	if len(out) > maxQualityLines { // they differ by analyte: the rows are in the system
 		return nil
 	}
 	return out
 }
+
+const maxQualityLines = 4
 
 // signed puts both signatures of the reading room on a sheet.
 func signed(in *sheet.Sheet, rep reading.Report) {

@@ -90,8 +90,11 @@ func (d *Desk) Sweep(ctx context.Context) error {
 	return err
 }
 
-// Run sweeps every minute until ctx ends.
+// Run keeps the rules of this program and sweeps every minute until ctx ends.
 func (d *Desk) Run(ctx context.Context, report func(error)) {
+	if err := d.keepText(ctx); err != nil {
+		report(err)
+	}
 	tick := time.NewTicker(time.Minute)
 	defer tick.Stop()
 	for {

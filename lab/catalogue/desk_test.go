@@ -459,6 +459,17 @@ func TestRulesOfACounty(t *testing.T) {
 		if by, err := d.RulesBy(t.Context(), db, v.Digest); err != nil || by != now {
 			t.Error(err, "the pack of a verdict is not found")
 		}
+		old = verify.Default()
+		if err := d.keepText(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if err := d.keepText(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		var texts int
+		if err := db.QueryRow(t.Context(), `SELECT COUNT(*) FROM lab_rule_texts WHERE digest = $1`, old.Digest()).Scan(&texts); err != nil || texts != 1 {
+			t.Error(err, texts)
+		}
 		_, err = d.RulesBy(t.Context(), db, "none")
 		wantKind(t, "a digest of nothing", err, record.NotFound)
 		_, err = d.Change(t.Context(), county, Update{Kind: RulesPack, YAML: strings.Replace(next, `  K: "mmol/L"`, `  K: "U/L"`, 1), DryRun: true})

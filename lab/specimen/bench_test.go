@@ -40,10 +40,12 @@ func (h *shop) fill(n int) (codes []string) {
 	return codes
 }
 
-// BenchmarkHostQuery is the answer to an analyser among 20,000 tubes: "first" marks the tube as being analysed, "again" finds it so.
+const benchTubes = 10_000
+
+// BenchmarkHostQuery is the answer to an analyser among ten thousand tubes: "first" marks the tube as being analysed, "again" finds it so.
 func BenchmarkHostQuery(b *testing.B) {
 	h := newShop(b, "sqlite:"+b.TempDir()+"/index.sqlite", Options{})
-	codes := h.fill(20_000)
+	codes := h.fill(benchTubes)
 	ctx := context.Background()
 	ask := func(code string) {
 		if got, err := h.Waiting(ctx, county, code); err != nil || len(got) != 1 {

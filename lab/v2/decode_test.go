@@ -455,3 +455,35 @@ func FuzzDecode(f *testing.F) {
 		}
 	})
 }
+
+// TestHostileMessages: what is beyond the bounds is refused, and what has a million of something costs little.
+func TestHostileMessages(t *testing.T) {
+	many := func(s string) string { return strings.Repeat(s, (1<<20)/len(s)) }
+	for name, x := range map[string]struct {
+		text    string
+		refused bool
+	}{
+		"rows":        {oru("OBR|1|P|F|S", strings.TrimSuffix(strings.Repeat("OBX|1|NM|K||5||||||F\r", 6000), "\r")), true},
+		"rows apart":  {oru(strings.Repeat("OBR|1|P|F|S\r"+strings.Repeat("OBX|1|NM|K||5||||||F\r", 100), 300) + "NTE|1"), true},
+		"orders":      {oru(strings.TrimSuffix(strings.Repeat("OBR|1|P|F|S\r", 600), "\r")), true},
+		"flags":       {oru("OBR|1|P|F|S", "OBX|1|NM|K||5|||"+many("H~")+"|||F"), false},
+		"conditions":  {oru("OBR|1|P|F|S", "OBX|1|NM|K||5||||||F", "SPM|1|T||SER||||||||||||||||||||"+many("a^b~")), false},
+		"identifiers": {strings.Replace(oru("OBR|1|P|F|S"), "X1^^^T01^PI", many("1^^^A^PI~"), 1), false},
+		"components":  {oru("OBR|1|P|F|S", "OBX|1|CWE|"+many("^")+"||x||||||F"), false},
+		"notes":       {oru("OBR|1|P|F|S", strings.TrimSuffix(strings.Repeat("NTE|1||x\r", 50_000), "\r")), false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d, err := decode(t, "", x.text)
+			if _, ok := err.(*Refusal); ok != x.refused {
+				t.Errorf("%v", err)
+			}
+			for i := range d.Reports {
+				for j := range d.Reports[i].Results {
+					if len(d.Reports[i].Results[j].Flags) > maxRepetitions {
+						t.Error("too many flags")
+					}
+				}
+			}
+		})
+	}
+}

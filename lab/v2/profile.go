@@ -13,6 +13,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	_ "time/tzdata" // zones by name on machines without a zone database
 
 	"go.yaml.in/yaml/v3"
 

@@ -30,10 +30,11 @@ func (w *walk) report(x *group) observation.Report {
 		r.ReportedAt = t.At
 	}
 	w.control(x, &r)
-	r.Results = w.rows(x.rows)
-	if len(r.Results) > observation.MaxResults {
+	if len(x.rows) > observation.MaxResults {
 		w.refuse(x.first.Place(0), hl7.ValueTooLong, "more rows than are taken in one report")
+		return r
 	}
+	r.Results = w.rows(x.rows)
 	r.Status = w.whole(x, &r)
 	return r
 }
@@ -156,7 +157,11 @@ func (w *walk) result(x row) observation.Result {
 		warn("code-missing", 3)
 	}
 	r.Unit = w.unit(s.Field(6))
-	for _, rep := range s.Field(8).Reps() {
+	for n, rep := range s.Field(8).Reps() {
+		if n > maxRepetitions {
+			warn("too-many-repetitions", 8)
+			break
+		}
 		if f := clip(rep.String(), 20); f != "" {
 			r.Flags = append(r.Flags, f)
 		}

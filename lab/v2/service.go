@@ -73,6 +73,7 @@ func (w *walk) groups(lateORC bool) {
 type grouper struct {
 	*walk
 	lateORC bool
+	count   int // of rows
 	at      anchor
 	orphans []row // rows before any order
 	open    []*group
@@ -143,6 +144,10 @@ func (g *grouper) endORC() {
 // begin opens a group.
 func (g *grouper) begin(s hl7.Segment) *group {
 	g.group = &group{first: s, tube: g.shared}
+	if len(g.open) >= observation.MaxReports {
+		g.refuse(s.Place(0), hl7.ValueTooLong, "more orders than are taken in one message")
+		return g.group
+	}
 	g.open = append(g.open, g.group)
 	return g.group
 }
@@ -164,6 +169,9 @@ func (g *grouper) adopt() {
 	g.group.warnings = append(g.group.warnings, observation.Warning{Code: "rows-before-order", Place: g.group.first.Place(0)})
 }
 
+// maxRows of one message, whatever their orders are.
+const maxRows = 4 * observation.MaxResults
+
 func (g *grouper) takeOBX(s hl7.Segment) {
 	for i := range g.p.Skip {
 		if g.p.Skip[i].holds(s) {
@@ -180,6 +188,10 @@ func (g *grouper) takeOBX(s hl7.Segment) {
 		g.warn("row-after-specimen", s.Place(0)) // an order without any row: the sender wrote them behind the specimen
 	}
 	g.at = ofRow
+	if g.count++; g.count > maxRows {
+		g.refuse(s.Place(0), hl7.ValueTooLong, "more rows than are taken in one message")
+		return
+	}
 	if g.group == nil {
 		g.orphans = append(g.orphans, row{s: s})
 		g.warn("row-before-order", s.Place(0))

@@ -33,7 +33,10 @@ func (w *walk) specimen(s hl7.Segment) *tube {
 	}
 	t.s.Rejected = w.codings(s.Field(21))
 	t.s.Condition = w.codings(s.Field(24))
-	for _, rep := range s.Field(14).Reps() {
+	for n, rep := range s.Field(14).Reps() {
+		if n > maxRepetitions {
+			break
+		}
 		t.s.Notes = append(t.s.Notes, clip(rep.Whole(), 1000))
 	}
 	t.control = strings.EqualFold(s.Get(11), "Q")
@@ -52,9 +55,16 @@ func (t *tube) number(w *walk) {
 	t.s.ID = clip(first(w.p.Fields.Barcode, t.segs...), 64)
 }
 
+// maxRepetitions bounds lists that have a few entries in life.
+const maxRepetitions = 50
+
 func (w *walk) codings(f hl7.Field) []observation.Coding {
 	var out []observation.Coding
-	for _, rep := range f.Reps() {
+	for n, rep := range f.Reps() {
+		if n > maxRepetitions {
+			w.warn("too-many-repetitions", "")
+			break
+		}
 		if c := w.coding(rep); !c.Empty() {
 			out = append(out, c)
 		}

@@ -238,3 +238,61 @@ func TestAgeInDays(t *testing.T) {
 		}
 	}
 }
+
+// Nothing in the default pack is said to be surer than it is.
+func TestTheDefaultPackIsHonest(t *testing.T) {
+	p := Default()
+	rules := []*Rule{}
+	for i := range p.Limits {
+		rules = append(rules, &p.Limits[i].Rule)
+	}
+	for i := range p.Delta {
+		rules = append(rules, &p.Delta[i].Rule)
+	}
+	for i := range p.Consistency {
+		rules = append(rules, &p.Consistency[i].Rule)
+	}
+	for i := range p.Critical {
+		rules = append(rules, &p.Critical[i].Rule)
+	}
+	for _, r := range rules {
+		if _, status := p.source(r.Source); status != packfile.Verified && !r.ToBeConfirmed {
+			t.Errorf("%s rests on %s and is not to be confirmed", r.ID, status)
+		}
+	}
+	if p.Autoverification != Shadow {
+		t.Error("a pack that nobody validated releases results")
+	}
+}
+
+func TestCriticalValuesAreForWhomTheyAre(t *testing.T) {
+	p := Default()
+	for _, tt := range []struct {
+		name   string
+		value  string
+		change func(*Facts)
+		alarms string
+		warns  string
+	}{
+		{name: "an adult", value: "6.5", alarms: "k-high"},
+		{name: "a newborn", value: "6.5", change: func(f *Facts) { f.AgeDays = 3 }},
+		{name: "a newborn with more", value: "7.5", change: func(f *Facts) { f.AgeDays = 3 }, alarms: "k-high-newborn"},
+		{name: "of unknown age", value: "6.5", change: func(f *Facts) { f.AgeDays = -1 }, alarms: "k-high", warns: AgeAssumed},
+		{name: "on dialysis", value: "6.5", change: func(f *Facts) { f.Department = "血液透析室" }},
+		{name: "on dialysis with more", value: "7.0", change: func(f *Facts) { f.Department = "血液透析室" }, alarms: "k-high-dialysis"},
+		{name: "known since yesterday", value: "6.5", change: before("6.4", 20)},
+		{name: "known and worse", value: "7.1", change: before("6.4", 20), alarms: "k-high"},
+		{name: "known for long", value: "6.5", change: before("6.4", 25), alarms: "k-high"},
+		{name: "normal in between", value: "6.5", change: func(f *Facts) { before("6.4", 20)(f); before("5.0", 10)(f) }},
+	} {
+		f := potassium(t, tt.value)
+		if tt.change != nil {
+			tt.change(&f)
+		}
+		v := p.Verify(f, nil)
+		if alarms(v) != tt.alarms || warnings(v) != tt.warns {
+			t.Errorf("%s: %q %q", tt.name, alarms(v), warnings(v))
+		}
+		replayed(t, p, tt.name, v)
+	}
+}
