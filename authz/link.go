@@ -128,7 +128,9 @@ func (d Device) proves(ctx context.Context, from netip.Addr, certificate string)
 }
 
 // Profile is the newest profile of a device; the zero Profile where none was set.
-func (b *Book) Profile(ctx context.Context, id DeviceID) (Profile, error) { return profileOf(ctx, b.db, id) }
+func (b *Book) Profile(ctx context.Context, id DeviceID) (Profile, error) {
+	return profileOf(ctx, b.db, id)
+}
 
 func profileOf(ctx context.Context, q store.Querier, id DeviceID) (Profile, error) {
 	var p Profile

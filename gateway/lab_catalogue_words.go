@@ -12,8 +12,10 @@ import (
 )
 
 var analyteKinds = words[catalogue.Kind, pb.AnalyteKind]{
-	{catalogue.Quantity, pb.AnalyteKind_ANALYTE_KIND_QUANTITY}, {catalogue.Ordinal, pb.AnalyteKind_ANALYTE_KIND_ORDINAL},
-	{catalogue.Text, pb.AnalyteKind_ANALYTE_KIND_TEXT}, {catalogue.Micro, pb.AnalyteKind_ANALYTE_KIND_MICRO},
+	{catalogue.Quantity, pb.AnalyteKind_ANALYTE_KIND_QUANTITY},
+	{catalogue.Ordinal, pb.AnalyteKind_ANALYTE_KIND_ORDINAL},
+	{catalogue.Text, pb.AnalyteKind_ANALYTE_KIND_TEXT},
+	{catalogue.Micro, pb.AnalyteKind_ANALYTE_KIND_MICRO},
 }
 
 func analyteToPB(p *catalogue.Pack, a catalogue.Analyte) *pb.Analyte {

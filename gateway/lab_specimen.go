@@ -221,6 +221,14 @@ func (s *labSpecimenServer) CountLabSpecimens(ctx context.Context, req *pb.Count
 	})}, nil
 }
 
+func (s *labSpecimenServer) SettleScan(ctx context.Context, req *pb.SettleScanRequest) (*pb.LabSpecimen, error) {
+	sp, err := s.Specimens.Settle(ctx, scopeOf(ctx), specimen.SpecimenID(req.GetSpecimenId()), specimen.ScanID(req.GetScanId()), req.GetNote())
+	if err != nil {
+		return nil, err
+	}
+	return s.specimenToPB(sp), nil
+}
+
 func (s *labSpecimenServer) SplitLabSpecimen(ctx context.Context, req *pb.SplitLabSpecimenRequest) (*pb.SplitLabSpecimenResponse, error) {
 	portions := each(req.GetPortions(), func(m *pb.SpecimenPortion) specimen.Portion {
 		return specimen.Portion{

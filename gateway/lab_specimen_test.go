@@ -108,6 +108,13 @@ func TestATubeGoesThroughTheDoors(t *testing.T) {
 	other.call(t, "POST", "specimens:lookup", fmt.Sprintf(`{"barcode":%q}`, code), 404)
 	other.call(t, "GET", "orders/"+id, "", 404)
 	bench.call(t, "GET", "orders/"+id, "", 404) // who works at the bench reads tubes; names are the reader's and the analyser's
+	odd := rowsIn(clinic.call(t, "POST", "specimens:scan", fmt.Sprintf(`{"scans":[{"barcode":%q,"act":"SPECIMEN_ACT_REJECT","reason":"RB","at":"2026-01-05T01:00:00Z"}]}`, code), 200), "answers")
+	if odd[0]["outcome"] != "SCAN_OUTCOME_CONFLICT" {
+		t.Errorf("%v", odd)
+	}
+	past := rowsIn(clinic.call(t, "GET", "specimens/"+tube, "", 200), "scans")
+	clinic.call(t, "POST", "specimens/"+tube+"/scans/"+past[0]["scanId"].(string)+":settle", `{"note":"another tube"}`, 200)
+	clinic.call(t, "POST", "specimens/"+tube+"/scans/"+past[1]["scanId"].(string)+":settle", `{"note":"another tube"}`, 412)
 	changes := rowsIn(clinic.call(t, "GET", "specimens:changes?page_size=1000", "", 200), "changes")
 	if len(changes) < 8 {
 		t.Errorf("%d changes", len(changes))

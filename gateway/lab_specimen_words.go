@@ -52,6 +52,7 @@ var (
 		{specimen.Conflict, pb.ScanOutcome_SCAN_OUTCOME_CONFLICT},
 		{specimen.Already, pb.ScanOutcome_SCAN_OUTCOME_ALREADY},
 		{specimen.Refused, pb.ScanOutcome_SCAN_OUTCOME_REFUSED},
+		{specimen.Settled, pb.ScanOutcome_SCAN_OUTCOME_SETTLED},
 	}
 	specimenLists = words[specimen.List, pb.SpecimenList]{
 		{specimen.ToCollect, pb.SpecimenList_SPECIMEN_LIST_TO_COLLECT},

@@ -141,6 +141,7 @@ var rpcRules = map[string]rule{
 	pb.LabSpecimenService_GetLabSpecimen_FullMethodName:        {kind: "lab", act: "specimen"},
 	pb.LabSpecimenService_ListLabSpecimens_FullMethodName:      {kind: "lab", act: "specimen"},
 	pb.LabSpecimenService_CountLabSpecimens_FullMethodName:     {kind: "lab", act: "specimen"},
+	pb.LabSpecimenService_SettleScan_FullMethodName:            {kind: "lab", act: "specimen"},
 	pb.LabSpecimenService_SplitLabSpecimen_FullMethodName:      {kind: "lab", act: "specimen"},
 	pb.LabSpecimenService_ListSpecimenChanges_FullMethodName:   {kind: "lab", act: "read"},
 	pb.LabSpecimenService_CreateSpecimenBox_FullMethodName:     {kind: "lab", act: "specimen"},

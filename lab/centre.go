@@ -37,6 +37,7 @@ func (o Options) withDefaults() Options {
 	o.ConfirmWithin = cmp.Or(o.ConfirmWithin, 10*time.Minute)
 	o.Pack.Quiet = cmp.Or(o.Pack.Quiet, time.Millisecond)
 	o.Pack.MaxWait = cmp.Or(o.Pack.MaxWait, 10*time.Millisecond)
+	o.Pack.Writers = cmp.Or(o.Pack.Writers, 32) // each institution has packs of its own, whose rows are committed together
 	if o.Zone == nil {
 		o.Zone = time.FixedZone("CST", 8*60*60)
 	}
@@ -54,7 +55,7 @@ type Centre struct {
 	packer  *store.Packer[*arrival]
 	commits *store.Committer
 	refused *store.Quarantine
-	watched atomic.Int64 // events of quality control up to here are followed; 0: since a start nothing was looked at
+	watched atomic.Int64 // events of quality control below this are followed; 0: since a start nothing was looked at
 
 	hl7  profiles[v2.Profile]
 	astm profiles[*analyser.Profile]

@@ -22,6 +22,7 @@ type change struct {
 	scope  record.Scope
 	rep    *reportRow
 
+	fresh   []*Row // versions that are to be written
 	showed  []Row  // versions that came into view
 	hid     []seen // versions that were taken out of view
 	alarms  []Row  // rows in view with a critical value
@@ -54,7 +55,8 @@ func (ch *change) take(ctx context.Context, in *incoming, a *arrival) error {
 	}
 	if in.fate == stale {
 		row.Latest, row.Shown = false, false
-		return insertRow(ctx, ch.tx, &ch.rep.Kept, row)
+		ch.fresh = append(ch.fresh, row)
+		return nil
 	}
 	row.Shown = row.Result.Status.Shown() && validation(row.Validation).done() && row.Judged.Held == ""
 	if row.Shown {
@@ -74,9 +76,7 @@ func (ch *change) take(ctx context.Context, in *incoming, a *arrival) error {
 			return err
 		}
 	}
-	if err := insertRow(ctx, ch.tx, &ch.rep.Kept, row); err != nil {
-		return err
-	}
+	ch.fresh = append(ch.fresh, row)
 	if row.Shown {
 		ch.show(*row)
 	}
@@ -102,9 +102,22 @@ func (ch *change) show(r Row) {
 	}
 }
 
+// write writes the versions that came, together.
+func (ch *change) write(ctx context.Context) error {
+	err := store.InsertRows(ctx, ch.tx, insertRows, "", ch.fresh, ch.rep.rowValues)
+	if err != nil {
+		return fmt.Errorf("keep laboratory result: %w", err)
+	}
+	ch.fresh = nil
+	return nil
+}
+
 // finish writes the report with its sums, the case and the alarms, what others may recognise, and tells who saw what no longer stands. rows are all
 // that count or are shown.
 func (ch *change) finish(ctx context.Context, rows []Row, out *StoredReport) error {
+	if err := ch.write(ctx); err != nil {
+		return err
+	}
 	k := &ch.rep.Kept
 	slices.SortFunc(rows, func(a, b Row) int {
 		return cmp.Or(cmp.Compare(a.Result.Number, b.Result.Number), cmp.Compare(a.ID, b.ID), cmp.Compare(a.Version, b.Version))
@@ -249,8 +262,13 @@ func (ch *change) openCase(ctx context.Context, rows []Row) error {
 		return nil
 	}
 	e := k.exam(rows)
-	var id record.CaseID
-	var err error
+	id, err := record.CaseID(""), error(nil)
+	if ch.quiet { // a message that is taken again: what became of its case stands
+		if id, err = ch.centre.room.CaseOf(ctx, ch.tx, k.ID); err != nil || id != "" {
+			k.Case = id
+			return err
+		}
+	}
 	if k.Waiting > 0 {
 		id, err = ch.centre.room.Open(ctx, ch.tx, e, k.ClinicalInfo)
 	} else {

@@ -22,13 +22,7 @@ func (c *Centre) takeControl(ctx context.Context, tx *store.Tx, a *arrival, r *o
 		}
 		codes[x.Code.System+"|"+x.Code.Code] = found.analyte
 	}
-	device := a.link.Name
-	for i := range r.Results {
-		if d := r.Results[i].Device; d != "" {
-			device = d
-		}
-	}
-	err := c.desks.Quality.Take(ctx, tx, a.scope, a.site.institution, device, *r, func(x observation.Result) (string, bool) {
+	err := c.desks.Quality.Take(ctx, tx, a.scope, a.site.institution, a.link.Name, *r, func(x observation.Result) (string, bool) {
 		code := codes[x.Code.System+"|"+x.Code.Code]
 		return code, code != ""
 	})

@@ -19,15 +19,14 @@ var controlActs = []string{"qc.rejected", "qc.restored", "qc.released", "qc.repe
 
 // followControls holds and lets go of rows as quality control has ruled since the last look. After a start everything is looked at.
 func (c *Centre) followControls(ctx context.Context) error {
-	seen := c.watched.Load()
-	if seen > 0 {
+	if seen := c.watched.Load(); seen > 0 {
 		s := system
-		evs, next, err := c.db.EventPage(ctx, store.EventFilter{After: seen, Limit: 1000, Acts: controlActs, Scope: &s})
+		evs, next, err := c.db.EventPage(ctx, store.EventFilter{After: seen - 1, Limit: 1000, Acts: controlActs, Scope: &s})
 		if err != nil {
 			return err
 		}
 		if len(evs) == 0 {
-			c.watched.Store(max(next, seen))
+			c.watched.Store(max(next+1, seen))
 			return nil
 		}
 	}
@@ -41,7 +40,7 @@ func (c *Centre) followControls(ctx context.Context) error {
 	if err := c.letGo(ctx); err != nil {
 		return err
 	}
-	c.watched.Store(max(head, 1))
+	c.watched.Store(head + 1)
 	return nil
 }
 

@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/lianzhen/lianzhen/lab/catalogue"
@@ -86,7 +87,7 @@ type judgement struct {
 }
 
 func (c *Centre) judgeFor(ctx context.Context, tx *store.Tx, a *arrival, rep *reportRow) (*judgement, error) {
-	snap, err := c.desks.Catalogue.Snapshot(ctx, tx)
+	snap, err := c.snapshot(ctx, tx, a)
 	if err != nil {
 		return nil, err
 	}
@@ -270,15 +271,33 @@ func qualityAt(q quality.State, at time.Time) record.Quality {
 
 // putVerdicts keeps all that the rules were asked and said, so that every verdict can be made again.
 func putVerdicts(ctx context.Context, tx *store.Tx, rep *reportRow, a *arrival, all []verify.Verdict) error {
-	var b bytes.Buffer
-	z := gzip.NewWriter(&b)
-	if err := errors.Join(json.NewEncoder(z).Encode(all), z.Close()); err != nil {
+	body, err := packed(all)
+	if err != nil {
 		return err
 	}
-	_, err := tx.Exec(ctx, `INSERT INTO lab_verdicts (report_id, message_id, place, recorded_at, body) VALUES ($1,$2,
-		(SELECT COUNT(*) FROM lab_verdicts WHERE report_id = $1 AND message_id = $2),$3,$4)`, string(rep.ID), a.id, record.Micros(a.receivedAt), b.Bytes())
+	_, err = tx.Exec(ctx, `INSERT INTO lab_verdicts (report_id, message_id, place, recorded_at, body) VALUES ($1,$2,
+		(SELECT COUNT(*) FROM lab_verdicts WHERE report_id = $1 AND message_id = $2),$3,$4)`, string(rep.ID), a.id, record.Micros(a.receivedAt), body)
 	if err != nil {
 		return fmt.Errorf("keep verdicts: %w", err)
 	}
 	return nil
+}
+
+// packers are gzip writers that have been used: a new one costs more than a report's verdicts.
+var packers = sync.Pool{New: func() any {
+	z, err := gzip.NewWriterLevel(nil, gzip.BestSpeed)
+	if err != nil {
+		panic(err) // the level is one of the package's own
+	}
+	return z
+}}
+
+// packed is a value as JSON, gzip.
+func packed(v any) ([]byte, error) {
+	z := packers.Get().(*gzip.Writer)
+	defer packers.Put(z)
+	var b bytes.Buffer
+	z.Reset(&b)
+	err := errors.Join(json.NewEncoder(z).Encode(v), z.Close())
+	return b.Bytes(), err
 }

@@ -28,13 +28,20 @@ func (k *Kept) Report() observation.Report {
 		out.Service.Text = ""
 	}
 	out.Specimen.ID, out.Specimen.CollectedAt, out.Specimen.ReceivedAt = k.Barcode, k.CollectedAt, k.LabAt
-	for i := range k.Rows {
-		r := &k.Rows[i]
-		if !r.Shown && r.Result.Status != observation.Withdrawn {
-			continue
-		}
+	for i, r := range k.Outgoing() {
 		out.Results = append(out.Results, r.outward())
-		out.Results[len(out.Results)-1].Number = len(out.Results) // numbers of several messages may be the same
+		out.Results[i].Number = i + 1 // those of several messages may be the same
+	}
+	return out
+}
+
+// Outgoing are the rows that Report has, in its order.
+func (k *Kept) Outgoing() []*Row {
+	var out []*Row
+	for i := range k.Rows {
+		if r := &k.Rows[i]; r.Shown || r.Result.Status == observation.Withdrawn {
+			out = append(out, r)
+		}
 	}
 	return out
 }

@@ -21,7 +21,7 @@ type Rebuilt struct {
 }
 
 // Reindex takes every message of the laboratory buckets whose row is not there, in the order in which they came, by the profiles that their links have now.
-// What persons decided (validation, release, set aside) is in rows alone: what comes back without them waits for a person again. Critical values are not
+// Signed reports of the reading room release their rows again; what persons decided of single rows is in rows alone and waits for a person anew. Critical values are not
 // told again. Run it while no server runs on the same database.
 func (c *Centre) Reindex(ctx context.Context, progress func(Rebuilt)) (Rebuilt, error) {
 	var out Rebuilt
@@ -35,6 +35,9 @@ func (c *Centre) Reindex(ctx context.Context, progress func(Rebuilt)) (Rebuilt, 
 	})
 	out.Problems = append(out.Problems, problems...)
 	if err != nil {
+		return out, err
+	}
+	if err := c.signAgain(ctx, &out); err != nil {
 		return out, err
 	}
 	return out, c.db.Tx(ctx, func(tx *store.Tx) error {
@@ -129,3 +132,42 @@ var formatOf = func() map[string]Format {
 	}
 	return out
 }()
+
+// signAgain releases the rows of reports that were signed: those that had come by then.
+func (c *Centre) signAgain(ctx context.Context, out *Rebuilt) error {
+	for after := record.ExamID(""); ; {
+		found, err := c.reportRows(ctx, c.db, `r.id > $1 AND r.waiting > 0 AND r.case_id <> '' ORDER BY r.id LIMIT $2`, []any{string(after), ticked})
+		if err != nil || len(found) == 0 {
+			return err
+		}
+		for i := range found {
+			rep, ok, err := c.room.Current(ctx, system, found[i].Case)
+			if err == nil && ok {
+				err = c.signOne(ctx, found[i].ID, signature{rep.Author, rep.AuthorName, rep.Reviewer, rep.ReviewerName, rep.SignedAt})
+			}
+			if err != nil {
+				out.Problems = append(out.Problems, string(found[i].ID)+": "+err.Error())
+			}
+		}
+		after = found[len(found)-1].ID
+	}
+}
+
+func (c *Centre) signOne(ctx context.Context, id record.ExamID, by signature) error {
+	return c.db.Tx(ctx, func(tx *store.Tx) error {
+		tx.As(system)
+		ch, rows, err := c.changeOf(ctx, tx, system, id)
+		if err != nil {
+			return err
+		}
+		ch.quiet = true
+		for i := range rows {
+			if rows[i].Latest && rows[i].awaited() && rows[i].Judged.Held == "" && !rows[i].RecordedAt.After(by.at) {
+				if err := ch.release(ctx, rows, i, by); err != nil {
+					return err
+				}
+			}
+		}
+		return ch.finish(ctx, rows, &StoredReport{})
+	})
+}

@@ -17,20 +17,27 @@ import (
 
 // resolve finds the analyte and the unit of a row. A code that means nothing here is listed for a person.
 func (c *Centre) resolve(ctx context.Context, tx *store.Tx, a *arrival, x *observation.Result, sp observation.Specimen) (known, error) {
-	if a.snap == nil {
-		snap, err := c.desks.Catalogue.Snapshot(ctx, tx)
-		if err != nil {
-			return known{}, err
-		}
-		a.snap = snap
+	snap, err := c.snapshot(ctx, tx, a)
+	if err != nil {
+		return known{}, err
 	}
-	found, how := a.snap.Resolve(a.site.institution, a.link.ID, *x, sp)
+	found, how := snap.Resolve(a.site.institution, a.link.ID, *x, sp)
 	if how.By == catalogue.Unmapped {
 		if _, _, err := c.desks.Catalogue.Resolve(ctx, tx, a.site.institution, a.link.ID, *x, sp); err != nil {
 			return known{}, err
 		}
 	}
 	return knownAs(found, x), nil
+}
+
+// snapshot is the catalogue as it is in the transaction of a message.
+func (c *Centre) snapshot(ctx context.Context, tx *store.Tx, a *arrival) (*catalogue.Snapshot, error) {
+	if a.snap != nil {
+		return a.snap, nil
+	}
+	snap, err := c.desks.Catalogue.Snapshot(ctx, tx)
+	a.snap = snap
+	return snap, err
 }
 
 func knownAs(found catalogue.Analyte, x *observation.Result) known {

@@ -209,24 +209,23 @@ func valueText(v observation.Value) string {
 
 func flagsText(all []string) string { return strings.Join(all, "~") }
 
-// insertRow writes one version of a row.
-func insertRow(ctx context.Context, tx *store.Tx, k *Kept, r *Row) error {
+const insertRows = `INSERT INTO lab_results (id, version, report_id, patient_id, institution_id, laboratory_id, latest, shown, number, code,
+		code_system, code_text, sub_id, analyte, item, loinc, value_kind, value, unit, ucum, status, observed_at, ordered_by, device, method, validation,
+		body, judged, message_id, recorded_at, validated_by, validated_name, validated_at, released_by, released_name, released_at, hidden_at, flags,
+		range_text, measured_at, held)`
+
+// rowValues is one version of a row as its columns.
+func (k *Kept) rowValues(r *Row) []any {
 	x := r.Result
 	if x.Value.Kind == observation.Attachment { // its bytes stay in the message
 		x.Value.Text, x.Value.Data = valueText(x.Value), nil
 	}
-	_, err := tx.Exec(ctx, `INSERT INTO lab_results (id, version, report_id, patient_id, institution_id, laboratory_id, latest, shown, number, code,
-		code_system, code_text, sub_id, analyte, item, loinc, value_kind, value, unit, ucum, status, observed_at, ordered_by, device, method, validation,
-		body, judged, message_id, recorded_at, validated_by, validated_name, validated_at, released_by, released_name, released_at, hidden_at, flags,
-		range_text, measured_at, held) VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14,$15,$16,$17,$18,$19,$20,$21,$22,$23,$24,$25,$26,$27,$28,$29,$30,$31,$32,$33,$34,$35,$36,$37,$38,$39,$40,$41)`,
+	return []any{
 		r.ID, r.Version, string(k.ID), string(k.Patient), string(k.Institution), string(k.Laboratory), r.Latest, r.Shown, x.Number, x.Code.Code,
 		x.Code.System, x.Code.Text, x.SubID, r.Analyte, r.Item, r.LOINC, string(x.Value.Kind), record.Clip(valueText(x.Value), 1000), x.Unit.Display(), r.UCUM,
 		string(x.Status), record.Micros(r.ObservedAt), record.Micros(r.OrderedBy), x.Device, x.Method.Display(), r.Validation, jsonText(x), jsonText(r.Judged), r.Message, record.Micros(r.RecordedAt), string(r.ValidatedBy), r.ValidatedName, record.Micros(r.ValidatedAt), string(r.ReleasedBy), r.ReleasedName,
-		record.Micros(r.ReleasedAt), record.Micros(r.HiddenAt), r.flags(), r.interval(), record.Micros(r.measuredAt()), r.Judged.Held != "")
-	if err != nil {
-		return fmt.Errorf("keep laboratory result: %w", err)
+		record.Micros(r.ReleasedAt), record.Micros(r.HiddenAt), r.flags(), r.interval(), record.Micros(r.measuredAt()), r.Judged.Held != "",
 	}
-	return nil
 }
 
 // nextVersion is the number of the next version of a row, also where versions are kept that never counted.

@@ -37,14 +37,13 @@ func (ch *change) share(ctx context.Context, rows []Row) error {
 	if err != nil {
 		return err
 	}
+	var all []record.Result
 	for _, item := range sortedKeys(items) {
 		res := ch.rep.itemResult(item, items[item], ch.tx.Now())
 		res.Exam.Complete = res.Exam.Complete && covers(pack, item, items[item])
-		if err := ch.tx.PutResult(ctx, res); err != nil {
-			return err
-		}
+		all = append(all, res)
 	}
-	return nil
+	return ch.tx.PutResults(ctx, all...)
 }
 
 // unshare adds the items that had a result and have no row any more, so that it is taken back too.

@@ -41,6 +41,12 @@ func (r *Room) pathway(ctx context.Context, tx *store.Tx, id record.CaseID, firs
 	return r.keep(ctx, tx, s, &old, &c, doing{asking: asking{actor: s.Actor, now: stamp(tx.Now())}, event: "case.updated"})
 }
 
+// CaseOf is the case of an exam, empty while there is none.
+func (r *Room) CaseOf(ctx context.Context, q store.Querier, exam record.ExamID) (record.CaseID, error) {
+	c, _, err := r.caseOf(ctx, q, exam)
+	return c.ID, err
+}
+
 // SignedAt is when the first version of the case's report was signed, zero if none was.
 func (r *Room) SignedAt(ctx context.Context, id record.CaseID) (time.Time, error) {
 	rows, err := reportRows(ctx, r.db, `WHERE r.case_id = $1 ORDER BY r.version LIMIT 1`, []any{string(id)})

@@ -2,7 +2,11 @@
 
 package record
 
-import "time"
+import (
+	"slices"
+	"strings"
+	"time"
+)
 
 // QCVerdict is what internal quality control 室内质控 says of an analyte, on the analyser and in the run that measured it.
 type QCVerdict string
@@ -49,4 +53,49 @@ type Quality struct {
 // CertifiedAt reports whether the certificate held at an instant, wherever it counts.
 func (q *Quality) CertifiedAt(at time.Time) bool {
 	return q.External != "" && !at.Before(q.ExternalFrom) && (q.ExternalUntil.IsZero() || at.Before(q.ExternalUntil))
+}
+
+// worstFirst are the verdicts of several analytes together: the first that one of them has. Nothing said counts as none.
+var worstFirst = []QCVerdict{QCOutOfControl, QCNone, "", QCEstablishing, QCWarning, QCInControl}
+
+// And is the quality of several analytes as one item: the worse verdict, and what both certificates cover, under the number of the one that
+// reaches less far.
+func (q Quality) And(o Quality) Quality {
+	if slices.Index(worstFirst, o.Internal) < slices.Index(worstFirst, q.Internal) {
+		q.Internal, q.InternalAt = o.Internal, o.InternalAt
+	}
+	from, until := q.ExternalFrom, q.ExternalUntil
+	if o.ExternalFrom.After(from) {
+		from = o.ExternalFrom
+	}
+	if until.IsZero() || !o.ExternalUntil.IsZero() && o.ExternalUntil.Before(until) {
+		until = o.ExternalUntil
+	}
+	narrower, wider := AreaRank(q.ExternalScope), AreaRank(o.ExternalScope)
+	switch {
+	case q.External == "" || o.External == "", narrower == wider && q.ExternalScope != o.ExternalScope:
+		q.External, q.ExternalScope, from, until = "", "", time.Time{}, time.Time{} // no place has both
+	case wider < narrower:
+		q.External, q.ExternalScope = o.External, o.ExternalScope
+	}
+	q.ExternalFrom, q.ExternalUntil = from, until
+	if o.At.After(q.At) {
+		q.At = o.At
+	}
+	return q
+}
+
+// areaKinds are the kinds of places that marks and certificates reach, narrow to wide.
+var areaKinds = []string{"community", "county", "city", "province", "region", Nationwide}
+
+// Nationwide is the widest place.
+const Nationwide = "national"
+
+// AreaRank orders the places that a mark or a certificate can reach ("county:620921" before "national"), narrow to wide; -1 for a text that is none.
+func AreaRank(area string) int {
+	kind, name, named := strings.Cut(area, ":")
+	if named != (kind != Nationwide) || named && !ValidID(name) {
+		return -1
+	}
+	return slices.Index(areaKinds, kind)
 }

@@ -243,9 +243,21 @@ func (db *DB) QueryRow(ctx context.Context, query string, args ...any) *Row {
 	return &Row{row: db.read.QueryRowContext(ctx, query, args...)}
 }
 
+// steady is the context of one statement. The driver of SQLite starts a goroutine for every statement that may be interrupted, which costs more than
+// a short one does: there a transaction ends between two statements, not within one.
+func (tx *Tx) steady(ctx context.Context) (context.Context, error) {
+	if !tx.db.dialect.compiles {
+		return ctx, nil
+	}
+	return context.WithoutCancel(ctx), ctx.Err()
+}
+
 // Exec runs one statement of the transaction.
 func (tx *Tx) Exec(ctx context.Context, query string, args ...any) (sql.Result, error) {
 	args, err := plain(args)
+	if err == nil {
+		ctx, err = tx.steady(ctx)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -258,6 +270,9 @@ func (tx *Tx) Exec(ctx context.Context, query string, args ...any) (sql.Result, 
 // Query reads inside the transaction.
 func (tx *Tx) Query(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
 	args, err := plain(args)
+	if err == nil {
+		ctx, err = tx.steady(ctx)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -270,6 +285,9 @@ func (tx *Tx) Query(ctx context.Context, query string, args ...any) (*sql.Rows, 
 // QueryRow is Query for at most one row.
 func (tx *Tx) QueryRow(ctx context.Context, query string, args ...any) *Row {
 	args, err := plain(args)
+	if err == nil {
+		ctx, err = tx.steady(ctx)
+	}
 	if err != nil {
 		return &Row{err: err}
 	}

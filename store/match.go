@@ -311,6 +311,9 @@ func (m *matcher) contradicted(ctx context.Context, holder record.PatientID) (Ma
 // disputed reports whether a patient shares its local id with another and nobody has decided who is who.
 func (m *matcher) disputed(ctx context.Context, id record.PatientID, held []patientRow) (bool, error) {
 	for i := range held {
+		if held[i].ID == id {
+			continue // nobody is in question with itself
+		}
 		var n int
 		err := m.tx.QueryRow(ctx, `SELECT COUNT(*) FROM patient_links WHERE state = 'open'
 			AND ((patient_id = $1 AND other_id = $2) OR (patient_id = $2 AND other_id = $1))`,

@@ -45,50 +45,71 @@ func (r *resultRow) result() record.Result {
 // PutResult writes the result of an exam; there is one per exam, and a later status replaces the earlier. Who says nothing of quality
 // (Quality.At is zero) leaves laboratory and quality as they are.
 func (tx *Tx) PutResult(ctx context.Context, r record.Result) error {
-	if r.ID == "" || r.Exam.ID == "" {
-		return record.Errorf(record.Invalid, "result: no id or no exam")
+	return tx.PutResults(ctx, r)
+}
+
+// PutResults is PutResult for the results of several exams.
+func (tx *Tx) PutResults(ctx context.Context, all ...record.Result) error {
+	for _, r := range all {
+		if err := checkResult(r); err != nil {
+			return err
+		}
 	}
-	e, q := r.Exam, r.Quality
-	if (q.Internal != "" && !q.Internal.Known()) || (q.At.IsZero() && q != record.Quality{}) {
-		return record.Errorf(record.Invalid, "result %s: want a known verdict of quality control, and when the quality was so", r.ID)
-	}
-	_, err := tx.Exec(ctx, `INSERT INTO results (`+resultColumns+`)
-		VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14,$15,$16,$17,$18,$19,$20,$21,$22,$23,$24,$25,$26,$27,$28,$29,$30)
-		ON CONFLICT (exam_id) DO UPDATE SET patient_id = excluded.patient_id,
-		grade = CASE WHEN results.patient_id = excluded.patient_id AND results.grade = 'certain' THEN results.grade ELSE excluded.grade END,
-		modality = excluded.modality, body_part = excluded.body_part, procedure_code = excluded.procedure_code,
-		accession = excluded.accession, title = excluded.title, priority = excluded.priority,
-		performed_at = excluded.performed_at, received_at = excluded.received_at, complete = excluded.complete,
-		case_id = excluded.case_id, report_id = excluded.report_id, status = excluded.status,
-		positive = excluded.positive, signed_at = excluded.signed_at, `+keepQuality,
-		string(r.ID), string(e.ID), string(e.Kind), string(e.Centre), string(e.Institution), string(e.Patient), string(e.Grade),
-		e.Modality, e.BodyPart, e.Procedure, e.Accession, e.Title, string(e.Priority), record.Micros(e.PerformedAt),
-		record.Micros(e.ReceivedAt), e.Complete, string(r.Case), string(r.Report), string(r.Status), r.Positive, record.Micros(r.SignedAt),
-		string(r.Laboratory), string(q.Internal), record.Micros(q.InternalAt), q.External, q.ExternalScope, record.Micros(q.ExternalFrom),
-		record.Micros(q.ExternalUntil), record.Micros(q.RevokedAt), record.Micros(q.At))
+	err := InsertRows(ctx, tx, `INSERT INTO results (`+resultColumns+`)`, replaceResult, all, resultValues)
 	if err != nil {
-		return fmt.Errorf("result %s: %w", r.ID, err)
+		return fmt.Errorf("result %s: %w", all[0].ID, err)
 	}
 	return nil
 }
 
-// keepQuality replaces what is known of quality by what is said of it, if anything is.
+func checkResult(r record.Result) error {
+	if r.ID == "" || r.Exam.ID == "" {
+		return record.Errorf(record.Invalid, "result: no id or no exam")
+	}
+	q := r.Quality
+	if (q.Internal != "" && !q.Internal.Known()) || (q.At.IsZero() && q != record.Quality{}) {
+		return record.Errorf(record.Invalid, "result %s: want a known verdict of quality control, and when the quality was so", r.ID)
+	}
+	return nil
+}
+
+func resultValues(r record.Result) []any {
+	e, q := r.Exam, r.Quality
+	return []any{
+		string(r.ID), string(e.ID), string(e.Kind), string(e.Centre), string(e.Institution), string(e.Patient), string(e.Grade),
+		e.Modality, e.BodyPart, e.Procedure, e.Accession, e.Title, string(e.Priority), record.Micros(e.PerformedAt),
+		record.Micros(e.ReceivedAt), e.Complete, string(r.Case), string(r.Report), string(r.Status), r.Positive, record.Micros(r.SignedAt),
+		string(r.Laboratory), string(q.Internal), record.Micros(q.InternalAt), q.External, q.ExternalScope, record.Micros(q.ExternalFrom),
+		record.Micros(q.ExternalUntil), record.Micros(q.RevokedAt), record.Micros(q.At),
+	}
+}
+
+// replaceResult is what a later result of an exam changes.
+var replaceResult = ` ON CONFLICT (exam_id) DO UPDATE SET patient_id = excluded.patient_id,
+	grade = CASE WHEN results.patient_id = excluded.patient_id AND results.grade = 'certain' THEN results.grade ELSE excluded.grade END,
+	modality = excluded.modality, body_part = excluded.body_part, procedure_code = excluded.procedure_code,
+	accession = excluded.accession, title = excluded.title, priority = excluded.priority,
+	performed_at = excluded.performed_at, received_at = excluded.received_at, complete = excluded.complete,
+	case_id = excluded.case_id, report_id = excluded.report_id, status = excluded.status,
+	positive = excluded.positive, signed_at = excluded.signed_at, ` + keepQuality
+
+// keepQuality replaces what is known of quality by what is said of it, if anything is; that a certificate was revoked is not forgotten.
 var keepQuality = func() string {
 	var b strings.Builder
-	for i, c := range []string{"laboratory_id", "qc_verdict", "qc_at", "eqa_certificate", "eqa_scope", "eqa_from", "eqa_until", "eqa_revoked_at", "quality_at"} {
-		if i > 0 {
-			b.WriteString(", ")
-		}
-		fmt.Fprintf(&b, "%[1]s = CASE WHEN excluded.quality_at = 0 THEN results.%[1]s ELSE excluded.%[1]s END", c)
+	for _, c := range []string{"laboratory_id", "qc_verdict", "qc_at", "eqa_certificate", "eqa_scope", "eqa_from", "eqa_until", "quality_at"} {
+		fmt.Fprintf(&b, "%[1]s = CASE WHEN excluded.quality_at = 0 THEN results.%[1]s ELSE excluded.%[1]s END, ", c)
 	}
+	b.WriteString(`eqa_revoked_at = CASE WHEN excluded.quality_at = 0 OR excluded.eqa_revoked_at = 0 AND excluded.eqa_certificate = results.eqa_certificate
+		THEN results.eqa_revoked_at ELSE excluded.eqa_revoked_at END`)
 	return b.String()
 }()
 
-// RevokeCertificate notes on every result released under a certificate of external quality assessment that it was revoked since, and
-// answers on how many. What was recognised stays recognised; who looks at the result sees it.
-func (tx *Tx) RevokeCertificate(ctx context.Context, laboratory record.InstitutionID, certificate string, at time.Time) (int64, error) {
-	res, err := tx.Exec(ctx, `UPDATE results SET eqa_revoked_at = $3 WHERE eqa_certificate = $2 AND eqa_certificate <> '' AND eqa_revoked_at = 0
-		AND CASE WHEN laboratory_id = '' THEN institution_id ELSE laboratory_id END = $1`, string(laboratory), certificate, record.Micros(at))
+// RevokeCertificate notes on results released under a certificate of external quality assessment, of examinations since an instant, that it was
+// revoked at a later one, and answers on how many. What was recognised stays recognised; who looks at the result sees it.
+func (tx *Tx) RevokeCertificate(ctx context.Context, laboratory record.InstitutionID, certificate string, since, at time.Time) (int64, error) {
+	res, err := tx.Exec(ctx, `UPDATE results SET eqa_revoked_at = $4 WHERE eqa_certificate = $2 AND eqa_certificate <> '' AND eqa_revoked_at = 0
+		AND performed_at >= $3 AND CASE WHEN laboratory_id = '' THEN institution_id ELSE laboratory_id END = $1`,
+		string(laboratory), certificate, record.Micros(since), record.Micros(at))
 	if err != nil {
 		return 0, fmt.Errorf("revoked certificate of %s: %w", laboratory, err)
 	}

@@ -50,24 +50,40 @@ func TestQualityStaysWithTheResult(t *testing.T) {
 		must(t, put(r))
 		want("a correction has the quality of its own release", r, plain, own)
 
-		revoke := func(laboratory record.InstitutionID, certificate string, at time.Time) (n int64) {
+		revoke := func(laboratory record.InstitutionID, certificate string, since, at time.Time) (n int64) {
 			must(t, db.Tx(ctx, func(tx *store.Tx) (err error) {
-				n, err = tx.RevokeCertificate(ctx, laboratory, certificate, at)
+				n, err = tx.RevokeCertificate(ctx, laboratory, certificate, since, at)
 				return err
 			}))
 			return n
 		}
-		if a, b, c := revoke(storetest.Suwu, "EQA-7", now), revoke(storetest.LeadHospital, "EQA-8", now), revoke(storetest.LeadHospital, "", now); a+b+c != 0 {
-			t.Errorf("certificates of others: %d %d %d", a, b, c)
-		}
-		if n := revoke(storetest.LeadHospital, "EQA-7", now); n != 2 {
-			t.Errorf("%d results, want 2", n)
-		}
-		if n := revoke(storetest.LeadHospital, "EQA-7", now.Add(time.Hour)); n != 0 {
-			t.Errorf("revoked twice: %d results", n)
+		for _, x := range []struct {
+			name, certificate string
+			laboratory        record.InstitutionID
+			since             time.Time
+			want              int64
+		}{
+			{"another laboratory's", "EQA-7", storetest.Suwu, time.Time{}, 0},
+			{"another certificate", "EQA-8", storetest.LeadHospital, time.Time{}, 0},
+			{"no certificate", "", storetest.LeadHospital, time.Time{}, 0},
+			{"from now on", "EQA-7", storetest.LeadHospital, now, 0},
+			{"of two hours", "EQA-7", storetest.LeadHospital, now.Add(-2 * time.Hour), 1},
+			{"from its beginning", "EQA-7", storetest.LeadHospital, now.AddDate(-1, 0, 0), 1},
+			{"twice", "EQA-7", storetest.LeadHospital, time.Time{}, 0},
+		} {
+			if n := revoke(x.laboratory, x.certificate, x.since, now); n != x.want {
+				t.Errorf("%s: %d results, want %d", x.name, n, x.want)
+			}
 		}
 		r.Quality.RevokedAt, own.Quality.RevokedAt = now, now
 		want("revoked", r, plain, own)
+		again := r
+		again.Quality.RevokedAt = time.Time{}
+		must(t, put(again)) // its releaser does not know
+		want("released again under the revoked certificate", r, plain, own)
+		r.Quality.External, r.Quality.RevokedAt = "EQA-9", time.Time{}
+		must(t, put(r))
+		want("under another", r, plain, own)
 
 		for name, q := range map[string]record.Quality{
 			"an unknown verdict":         {Internal: "fine", At: now},

@@ -7,6 +7,9 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
+	"strconv"
+	"strings"
 
 	"github.com/lianzhen/lianzhen/record"
 )
@@ -41,6 +44,43 @@ func Collect[T any](ctx context.Context, q Querier, query string, args []any, re
 		out = append(out, t)
 	}
 	return out, Fault(rows.Err())
+}
+
+// rowsAtOnce bounds the rows of one INSERT.
+const rowsAtOnce = 32
+
+// InsertRows writes rows of one shape, some dozens in a statement: insert is "INSERT INTO t (columns)", then what follows the values, row gives the
+// values of one.
+func InsertRows[T any](ctx context.Context, tx *Tx, insert, then string, all []T, row func(T) []any) error {
+	for part := range slices.Chunk(all, rowsAtOnce) {
+		var args []any
+		for _, one := range part {
+			args = append(args, row(one)...)
+		}
+		if _, err := tx.Exec(ctx, insert+" VALUES "+marks(len(part), len(args)/len(part))+then, args...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// marks are the places of the values of rows: ($1,$2),($3,$4).
+func marks(rows, columns int) string {
+	var b strings.Builder
+	for i := range rows * columns {
+		switch {
+		case i == 0:
+			b.WriteByte('(')
+		case i%columns == 0:
+			b.WriteString("),(")
+		default:
+			b.WriteByte(',')
+		}
+		b.WriteByte('$')
+		b.WriteString(strconv.Itoa(i + 1))
+	}
+	b.WriteByte(')')
+	return b.String()
 }
 
 // missing turns "no row" into NotFound with the given words.

@@ -120,7 +120,7 @@ func (l *linter) pack(s source) {
 	l.packs[s.ID] = true
 	l.texts(s, "title", -1, "title", s.Title)
 	l.appliesTo(s)
-	if s.ClockSkewS < 0 || s.ClockSkewS > maxSkewS || (s.ClockSkewS != 0 && s.rank() != len(scopeKinds)-1) {
+	if s.ClockSkewS < 0 || s.ClockSkewS > maxSkewS || (s.ClockSkewS != 0 && s.rank() != scopeRank(national)) {
 		l.at(s, "clock_skew_s", -1, "clock_skew_s: 0 to %d, and only in the national pack", maxSkewS)
 	}
 	for i, r := range s.Regions {
@@ -168,7 +168,7 @@ func (l *linter) region(s source, i int, r Region) {
 	}
 	l.texts(s, "regions", i, "region "+r.ID, r.Name)
 	for _, m := range r.Members {
-		if rank := scopeRank(m); rank < 0 || rank >= slices.Index(scopeKinds, "region") {
+		if rank := scopeRank(m); rank < 0 || rank >= scopeRank("region:x") {
 			l.at(s, "regions", i, "region %s: unknown scope %q", r.ID, m)
 		}
 	}

@@ -115,17 +115,8 @@ func (rb *Rulebook) covers(scope string) []string {
 	return append([]string{scope}, rb.regions[scope]...)
 }
 
-// scopeKinds, narrow to wide. The position is the rank.
-var scopeKinds = []string{"community", "county", "city", "province", "region", national}
-
-// scopeRank is -1 for a text that is no scope.
-func scopeRank(scope string) int {
-	kind, name, named := strings.Cut(scope, ":")
-	if named != (kind != national) || (named && !record.ValidID(name)) {
-		return -1
-	}
-	return slices.Index(scopeKinds, kind)
-}
+// scopeRank is narrow to wide, and -1 for a text that is no scope.
+func scopeRank(scope string) int { return record.AreaRank(scope) }
 
 // rank is the rank of the scopes of a pack, which are of one kind.
 func (p Pack) rank() int {

@@ -242,7 +242,7 @@ func TestQualityIsKeptWithTheCheck(t *testing.T) {
 			t.Errorf("who ordered it: %+v", v)
 		}
 		c.tx(t, func(tx *store.Tx) error {
-			n, err := tx.RevokeCertificate(c.ctx, "yj-h", goodQuality().External, t0)
+			n, err := tx.RevokeCertificate(c.ctx, "yj-h", goodQuality().External, time.Time{}, t0)
 			if err == nil && n != 1 {
 				t.Errorf("%d results under the certificate, want 1", n)
 			}

@@ -25,7 +25,7 @@ var embedded embed.FS
 const (
 	dayUS        = int64(24 * time.Hour / time.Microsecond)
 	forever      = math.MaxInt64
-	national     = "national"
+	national     = record.Nationwide
 	allItems     = "ALL" // the item part of a community default's rule id
 	versionChars = 12
 )

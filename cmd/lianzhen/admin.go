@@ -16,6 +16,7 @@ import (
 	"github.com/lianzhen/lianzhen/authz"
 	"github.com/lianzhen/lianzhen/ecg"
 	"github.com/lianzhen/lianzhen/imaging"
+	"github.com/lianzhen/lianzhen/lab"
 	"github.com/lianzhen/lianzhen/record"
 	"github.com/lianzhen/lianzhen/store"
 )
@@ -76,6 +77,10 @@ func (c *fsckCmd) Run(ctx context.Context, out io.Writer) error {
 		if err != nil {
 			return err
 		}
+		results, err := a.lab.Fsck(ctx, store.FsckOptions{Quick: c.Quick, Sweep: c.Sweep})
+		if err != nil {
+			return err
+		}
 		var reports []string
 		signed, err := a.room.Fsck(ctx, func(id record.ReportID, why error) {
 			reports = append(reports, fmt.Sprintf("%s: %v", id, why))
@@ -83,10 +88,10 @@ func (c *fsckCmd) Run(ctx context.Context, out io.Writer) error {
 		if err != nil {
 			return err
 		}
-		if err := printJSON(out, fsckResult{found, tracings, signed, reports}); err != nil {
+		if err := printJSON(out, fsckResult{found, tracings, results, signed, reports}); err != nil {
 			return err
 		}
-		if found.Damaged() || tracings.Damaged() || len(reports) > 0 {
+		if found.Damaged() || tracings.Damaged() || results.Damaged() || len(reports) > 0 {
 			return errors.New("fsck: there is damage")
 		}
 		return nil
@@ -97,6 +102,7 @@ func (c *fsckCmd) Run(ctx context.Context, out io.Writer) error {
 type fsckResult struct {
 	Imaging        imaging.Fsck
 	ECG            ecg.Fsck
+	Lab            lab.Fsck
 	Reports        int
 	DamagedReports []string
 }
@@ -114,9 +120,13 @@ func (c *reindexCmd) Run(ctx context.Context, out io.Writer) error {
 		var rebuilt struct {
 			Imaging imaging.Rebuilt
 			ECG     ecg.Rebuilt
+			Lab     lab.Rebuilt
 		}
 		if rebuilt.Imaging, err = a.imaging.Reindex(ctx, func(imaging.Rebuilt) {}); err == nil {
 			rebuilt.ECG, err = a.ecg.Reindex(ctx, func(ecg.Rebuilt) {})
+		}
+		if err == nil {
+			rebuilt.Lab, err = a.lab.Reindex(ctx, func(lab.Rebuilt) {})
 		}
 		return errors.Join(err, printJSON(out, rebuilt))
 	})

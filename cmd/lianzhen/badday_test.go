@@ -72,7 +72,7 @@ func (s *served) start(t testing.TB) {
 		t.Fatal(err)
 	}
 	s.log = &bytes.Buffer{}
-	s.cmd = exec.Command(bin, "serve", "--data", s.data, "--grpc", s.grpc, "--http", s.http, "--dimse", s.dimse, "--astm", "127.0.0.1:0", "--ops", storetest.FreeAddr(t))
+	s.cmd = exec.Command(bin, "serve", "--data", s.data, "--grpc", s.grpc, "--http", s.http, "--dimse", s.dimse, "--mllp", "127.0.0.1:0", "--astm", "127.0.0.1:0", "--ops", storetest.FreeAddr(t))
 	s.cmd.Env = append(os.Environ(), s.env...)
 	s.cmd.Stdout, s.cmd.Stderr = s.log, s.log
 	if err := s.cmd.Start(); err != nil {

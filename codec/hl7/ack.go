@@ -96,6 +96,9 @@ func (h Header) Acknowledge(a Ack, r Reply) []byte {
 
 // Answer is the header of an answer to a message.
 func (h Header) Answer(kind [3]string, r Reply) Header {
+	if h.Charset == UTF16 { // its bytes could be those of a frame
+		h.Charset = UTF8
+	}
 	return Header{
 		SendingApplication: echo(h.ReceivingApplication), SendingFacility: echo(h.ReceivingFacility),
 		ReceivingApplication: echo(h.SendingApplication), ReceivingFacility: echo(h.SendingFacility),

@@ -11,6 +11,7 @@ import (
 
 	"github.com/lianzhen/lianzhen/lab/observation"
 	"github.com/lianzhen/lianzhen/lab/unit"
+	"github.com/lianzhen/lianzhen/lab/verify"
 	"github.com/lianzhen/lianzhen/record"
 	"github.com/lianzhen/lianzhen/store"
 )
@@ -206,7 +207,7 @@ func (l *lookup) fits(a *Analyte, r *observation.Result) Why {
 		return WrongSpecimen
 	case !l.measurable(a, r):
 		return WrongUnit
-	case a.Kind == Quantity && l.unit == "" && r.Value.Exact() != nil && a.Unit != "1" && !strings.HasPrefix(a.Unit, "{"):
+	case a.Kind == Quantity && l.unit == "" && r.Value.Exact() != nil && !verify.Bare(a.Unit):
 		return WrongUnit // a number without a unit, where several are in use, is no measurement
 	}
 	return ""

@@ -158,15 +158,15 @@ func (s *Subscription) wants(n news, e record.Event) bool {
 	return !s.Elsewhere || n.laboratory != s.Institution
 }
 
-// open reports whether a report is not complete yet.
-func open(status observation.Status) bool {
+// incomplete reports a report of which more is to come.
+func incomplete(status observation.Status) bool {
 	return status == observation.Preliminary || status == observation.Registered
 }
 
 // enqueue makes the row of a delivery, or makes a row that has not left yet one with the news.
 func enqueue(ctx context.Context, tx *store.Tx, s *Subscription, n news, e record.Event) error {
 	state := Pending
-	if e.Act == released && !s.Preliminary && open(n.status) {
+	if e.Act == released && !s.Preliminary && incomplete(n.status) {
 		state = Waiting
 	}
 	merged, err := merge(ctx, tx, s, n, e, state)

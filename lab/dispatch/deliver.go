@@ -4,6 +4,7 @@ package dispatch
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -23,6 +24,7 @@ const (
 	unanswered              // it may have arrived
 	deferred                // the receiver could not take it now (AE)
 	declined                // it will never take this message (AR)
+	broken                  // it cannot be made here now
 	held                    // the report is not complete: later
 	void                    // there is nothing to say
 )
@@ -34,7 +36,7 @@ type outcome struct {
 	text    string
 	version int // of the report, that was sent
 	asOf    time.Time
-	values  bool // it had values
+	strange bool // an answer came that is not the message's own
 }
 
 // sender speaks to one receiver. begin is called when the line stands and before anything of the message leaves; its error keeps the message back.
@@ -60,70 +62,79 @@ func (d *Desk) open(s *Subscription) (sender, error) {
 // errChanged is a report that has changed since it was read.
 var errChanged = record.Errorf(record.Conflict, "the report has changed")
 
-// attempt sends one delivery. The error is ours, the outcome the receiver's.
+// attempt sends one delivery. The error is ours, the outcome the receiver's, or that the message could not be made.
 func (d *Desk) attempt(ctx context.Context, s *Subscription, to sender, x *Delivery) (outcome, error) {
 	ctx, cancel := context.WithTimeout(ctx, d.opt.Dial+d.opt.Answer)
 	defer cancel()
 	for {
 		asOf := d.db.Now()
-		m, k, early, err := d.compose(ctx, s, x)
-		if err != nil || early != nil {
-			return orNothing(early), err
+		c, err := d.compose(ctx, s, x)
+		if err != nil || c.instead != nil {
+			return c.outcome(), err
 		}
 		var ours error // of noting
-		out := to.send(ctx, m, func() error {
-			ours = d.note(ctx, s, x, k)
+		out := to.send(ctx, c.message, func() error {
+			ours = d.note(ctx, s, x, c.values)
 			return ours
 		})
-		if ours == errChanged && ctx.Err() == nil {
+		if errors.Is(ours, errChanged) && ctx.Err() == nil {
 			continue // it is read again
 		}
-		out.asOf, out.version, out.values = asOf, x.Version, k != nil
-		if k != nil {
-			out.version = k.Version
-		}
+		out.asOf, out.version = asOf, c.version
 		return out, ours
 	}
 }
 
-func orNothing(o *outcome) outcome {
-	if o == nil {
-		return outcome{}
-	}
-	return *o
+// composed is the message of a delivery, or what becomes of it instead.
+type composed struct {
+	message
+	version int       // of the report
+	values  *lab.Kept // the report, where the message has values of it
+	instead *outcome
 }
 
-// compose makes the message of a delivery; early is its outcome where there is none to send. k is the report whose values are in it.
-func (d *Desk) compose(ctx context.Context, s *Subscription, x *Delivery) (m message, k *lab.Kept, early *outcome, err error) {
+func (c *composed) outcome() outcome {
+	if c.instead == nil {
+		return outcome{fate: broken, version: c.version, text: "the message could not be made here"}
+	}
+	out := *c.instead
+	out.version = c.version
+	return out
+}
+
+// compose makes the message of a delivery from what is so now.
+func (d *Desk) compose(ctx context.Context, s *Subscription, x *Delivery) (composed, error) {
 	if x.Act == recalled {
-		m, err = d.recallMessage(s, x)
-		return m, nil, nil, err
+		m, err := recallMessage(s, x)
+		return composed{message: m, version: x.Version}, err
 	}
-	kept, err := d.centre.Outward(ctx, s.scope(), x.Report)
+	k, err := d.centre.Outward(ctx, s.scope(), x.Report)
+	if record.KindOf(err) == record.NotFound {
+		return composed{version: x.Version, instead: &outcome{fate: void, text: "the report is no longer of this institution"}}, nil
+	}
+	if err != nil {
+		return composed{version: x.Version}, err
+	}
+	c, rep := composed{version: k.Version}, k.Report()
 	switch {
-	case record.KindOf(err) == record.NotFound:
-		return m, nil, &outcome{fate: void, text: "the report is no longer of this institution"}, nil
-	case err != nil:
-		return m, nil, nil, err
-	case x.Act == released && !s.Preliminary && open(kept.Status):
-		return m, nil, &outcome{fate: held}, nil
-	}
-	rep := kept.Report()
-	if len(rep.Results) == 0 {
-		return m, nil, &outcome{fate: void, text: "nothing of the report was ever shown"}, nil
-	}
-	if s.Kind == Webhook {
-		m, err = d.reportMessage(s, x, &kept, &rep)
-	} else {
-		m, err = d.oru(ctx, s, x, &kept)
+	case x.Act == released && !s.Preliminary && incomplete(k.Status):
+		c.instead = &outcome{fate: held}
+		return c, nil
+	case len(rep.Results) == 0:
+		c.instead = &outcome{fate: void, text: "nothing of the report was ever shown"}
+		return c, nil
+	case s.Kind == Webhook:
+		c.message, err = reportMessage(s, x, &k, &rep)
+	default:
+		c.message, err = d.oru(ctx, s, x, &k)
 	}
 	if err != nil && record.KindOf(err) != record.Internal && record.KindOf(err) != record.Unavailable {
-		return m, nil, &outcome{fate: declined, version: kept.Version, text: "the message cannot be written: " + record.Public(err)}, nil
+		c.instead, err = &outcome{fate: declined, text: "the message cannot be written: " + record.Public(err)}, nil
 	}
-	if s.Thin || !hasValues(&rep) {
-		return m, nil, nil, err
+	if !s.Thin && hasValues(&rep) {
+		c.values = &k
 	}
-	return m, &kept, nil, err
+	return c, err
 }
 
 func hasValues(r *observation.Report) bool {
@@ -199,7 +210,7 @@ func (d *Desk) settleDelivery(ctx context.Context, tx *store.Tx, s *Subscription
 		took = out.version
 	}
 	res, err := tx.Exec(ctx, `UPDATE lab_deliveries SET state = CASE WHEN version > $2 THEN 'pending' ELSE $3 END,
-		ended_at = CASE WHEN version > $2 THEN 0 ELSE $4 END, sent_version = CASE WHEN $5 > sent_version THEN $5 ELSE sent_version END,
+		ended_at = CASE WHEN version > $2 THEN 0 ELSE CAST($4 AS BIGINT) END, sent_version = CASE WHEN sent_version < $5 THEN $5 ELSE sent_version END,
 		attempts = attempts + 1, tries = 0, unanswered = 0, failing_since = 0, next_at = $6, attempted_at = $6, changed_at = $6, code = $7, error = $8
 		WHERE id = $1 AND state = 'pending'`, string(x.ID), max(out.version, x.Version), string(state), ended, took, at, out.code, out.text)
 	if err != nil {
@@ -239,9 +250,9 @@ func (d *Desk) tryAgain(ctx context.Context, tx *store.Tx, s *Subscription, x *D
 	if since.IsZero() {
 		since = now
 	}
-	alone := out.fate == deferred
+	alone := out.fate == deferred || out.fate == broken
 	switch out.fate {
-	case deferred:
+	case deferred, broken:
 		next, tries, silent = now.Add(d.pause(x.Tries)), tries+1, 0
 	case unanswered:
 		if tries, silent = tries+1, silent+1; silent >= isolateAfter {
@@ -273,7 +284,7 @@ func (d *Desk) tryAgain(ctx context.Context, tx *store.Tx, s *Subscription, x *D
 // settleReceiver writes how the receiver is: an answer of any kind shows that it is there.
 func (d *Desk) settleReceiver(ctx context.Context, tx *store.Tx, s *Subscription, out outcome, now time.Time) error {
 	switch out.fate {
-	case held, void:
+	case held, void, broken:
 		return nil
 	case unreachable, unanswered:
 		return d.backOff(ctx, tx, s, out, now)

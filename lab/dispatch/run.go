@@ -62,7 +62,7 @@ func (d *Desk) start(ctx context.Context, slots chan struct{}, working *sync.Wai
 		}
 		working.Go(func() {
 			defer func() { <-slots }()
-			failed(d.drain(ctx, s))
+			failed(d.drain(ctx, s, failed))
 		})
 	}
 }
@@ -109,7 +109,7 @@ func (d *Desk) claim(ctx context.Context) (*Subscription, error) {
 }
 
 // drain delivers what a subscription has, one after the other, until there is nothing, the receiver is out of reach, or it is somebody else's.
-func (d *Desk) drain(ctx context.Context, s *Subscription) error {
+func (d *Desk) drain(ctx context.Context, s *Subscription, failed func(error)) error {
 	to, err := d.open(s)
 	if err != nil {
 		return err
@@ -122,8 +122,11 @@ func (d *Desk) drain(ctx context.Context, s *Subscription) error {
 			return err
 		}
 		out, err := d.attempt(ctx, s, to, x)
-		if err != nil || ctx.Err() != nil && out.fate != taken {
-			return err // it is tried again by whoever comes next
+		if ctx.Err() != nil && out.fate != taken {
+			return nil // it is tried again by whoever comes next
+		}
+		if failed(err); err != nil && out.fate != broken {
+			return nil
 		}
 		mine, err := d.settle(ctx, s, x, out)
 		if err != nil || !mine || out.fate == unreachable || out.fate == unanswered {

@@ -17,7 +17,8 @@ import (
 	"github.com/lianzhen/lianzhen/store"
 )
 
-// Take enters the control results of an analyser in the transaction that keeps its message. analyte gives the code of the catalogue; a result
+// Take enters the control results of an analyser in the transaction that keeps its message. A result that names its analyser is of that one, any
+// other of device. analyte gives the code of the catalogue; a result
 // without one, without a number, of another unit than its plan, or of an unclear level becomes a stray. A lot that nobody registered yet is
 // made. The same results again change nothing.
 func (d *Desk) Take(ctx context.Context, tx *store.Tx, s record.Scope, laboratory record.InstitutionID, device string, r observation.Report,
@@ -65,7 +66,7 @@ func (d *Desk) tell(laboratory record.InstitutionID, device string, r observatio
 		unit = x.Unit.Text
 	}
 	t := Stray{
-		Laboratory: laboratory, Device: oneLine(device, 64), Code: oneLine(x.Code.Code, 64), System: oneLine(x.Code.System, 32), Text: oneLine(x.Code.Text, 128),
+		Laboratory: laboratory, Device: cmp.Or(oneLine(x.Device, 64), oneLine(device, 64)), Code: oneLine(x.Code.Code, 64), System: oneLine(x.Code.System, 32), Text: oneLine(x.Code.Text, 128),
 		Value: oneLine(x.Value.String(), 64), Unit: oneLine(unit, 32), Lot: oneLine(r.Lot, 64), Level: oneLine(r.Level, 16), ReagentLot: oneLine(x.Reagent, 64),
 		At: stamp(at),
 	}

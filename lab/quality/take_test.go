@@ -117,6 +117,23 @@ func TestALotNamedByAnAnalyserIsTakenOver(t *testing.T) {
 	})
 }
 
+func TestAResultIsOfTheAnalyserItNames(t *testing.T) {
+	each(t, func(t *testing.T, b *bay) {
+		r := control("L2301", "1", hour(0), [3]string{"GLU-2", "5.0", "mmol/L"}, [3]string{"K-1", "4.0", "mmol/L"})
+		r.Results[1].Device = "ise900"
+		b.take(r)
+		lines, _, err := b.Board(t.Context(), nurse, BoardFilter{})
+		if err != nil || len(lines) != 2 {
+			t.Fatalf("%+v %v", lines, err)
+		}
+		for _, l := range lines {
+			if (l.Of.Analyte == "K") != (l.Of.Device == "ise900") {
+				t.Errorf("%+v", l.Of)
+			}
+		}
+	})
+}
+
 func TestTheLotOfALevelIsFoundAmongLotsOfOneNumber(t *testing.T) {
 	each(t, func(t *testing.T, b *bay) {
 		for _, level := range []string{"H", "L"} {

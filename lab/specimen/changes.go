@@ -10,7 +10,7 @@ import (
 // changeActs are what the feed tells: what happened to orders, tubes and boxes, not who looked at them.
 var changeActs = func() []string {
 	out := []string{
-		"lab_order.created", "lab_order.changed", "lab_order.cancelled", "specimen.planned", "specimen.recollect", "specimen.missing",
+		"lab_order.created", "lab_order.changed", "lab_order.cancelled", "specimen.planned", "specimen.recollect", "specimen.missing", "specimen.settled",
 		"specimen.overdue", "specimen.expired", "specimen.temperature", "specimen_box.created", "specimen_box.sealed", "specimen_box.handed",
 		"specimen_box.arrived", "specimen_box.closed", "specimen_box.temperature",
 	}

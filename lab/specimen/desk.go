@@ -6,11 +6,11 @@
 //	order.go create.go take.go change.go list.go  orders, from people and from other systems (HL7 OML^O21, ORM^O01)
 //	recent.go                                     the same item ordered or reported a few days ago
 //	barcode.go block.go code128.go label.go       barcodes, blocks of them for clinics without a line, labels
-//	state.go scan.go follow.go split.go           the life of a tube: one table, and scans in the order of their own time
-//	box.go manifest.go temperature.go             transport
-//	stability.go                                  until when an analyte can be measured
+//	state.go scan.go follow.go settle.go split.go the life of a tube: one table, and scans in the order of their own time
+//	box.go boxmove.go manifest.go temperature.go  transport
+//	stability.go catalogued.go                    what the catalogue says of tubes; until when an analyte can be measured
 //	query.go arrive.go                            host query of analysers; the tube of an arriving result
-//	worklist.go turnaround.go                     where every tube is now, and how long it took
+//	worklist.go changes.go turnaround.go          where every tube is now, and how long it took
 //
 // A clinic works without a line for hours. Its scans arrive late and in any order, so the state of a tube is never set: it is folded from
 // all scans of the tube in the order of their own time. A scan that does not fit yet waits for the ones that must have been before it.

@@ -93,10 +93,10 @@ func (d *Desk) timed(ctx context.Context, tx *store.Tx, sp *Specimen, sc Scan, w
 }
 
 func scansOf(ctx context.Context, q store.Querier, id SpecimenID) ([]scanned, error) {
-	return store.Collect(ctx, q, `SELECT c.id, c.number, c.act, c.by_place, c.at, c.recorded_at, c.applied, c.conflict, c.flags, c.reason, c.note, c.box_id
+	return store.Collect(ctx, q, `SELECT c.id, c.number, c.act, c.by_place, c.at, c.recorded_at, c.applied, c.conflict, c.settled_at <> 0, c.flags, c.reason, c.note, c.box_id
 		FROM specimen_scans c WHERE c.specimen_id = $1 ORDER BY c.at, c.number`, []any{string(id)}, func(scan func(...any) error) (s scanned, err error) {
 		var flags string
-		err = scan(&s.id, &s.number, &s.act, &s.by, &s.at, &s.recorded, &s.applied, &s.conflict, &flags, &s.reason, &s.note, &s.box)
+		err = scan(&s.id, &s.number, &s.act, &s.by, &s.at, &s.recorded, &s.applied, &s.conflict, &s.settled, &flags, &s.reason, &s.note, &s.box)
 		s.flags = strings.Fields(flags)
 		return s, err
 	})

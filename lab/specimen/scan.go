@@ -43,6 +43,7 @@ const (
 	Conflict Outcome = "conflict" // kept; it contradicts later ones that were acted on, and a person looks
 	Already  Outcome = "already"  // the same scan had come before
 	Refused  Outcome = "refused"
+	Settled  Outcome = "settled" // a person has looked at one that waited or contradicted: it counts no more
 )
 
 // Scanned is the answer to one scan.

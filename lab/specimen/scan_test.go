@@ -86,6 +86,17 @@ func TestALateScanUndoesNothing(t *testing.T) {
 		if sp := h.specimen(id); r.Outcome != Conflict || sp.State != Analysis || !sp.Has(FlagConflict) || sp.ReplacedBy != "" {
 			t.Errorf("%+v %+v", r, sp)
 		}
+		_, past, err := h.Get(context.Background(), county, id)
+		must(t, err)
+		for _, p := range past {
+			sp, err := h.Settle(context.Background(), county, id, p.ID, "asked the clinic: another tube")
+			switch {
+			case p.Outcome == Applied:
+				wantKind(t, err, record.Precondition)
+			case err != nil || sp.Has(FlagConflict) || sp.State != Analysis:
+				t.Errorf("%+v %v", sp, err)
+			}
+		}
 	})
 }
 

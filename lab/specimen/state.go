@@ -181,6 +181,7 @@ type scanned struct {
 	recorded int64
 	applied  bool
 	conflict bool
+	settled  bool // a person has looked: it counts no more
 	flags    []string
 	reason   string
 	note     string
@@ -209,6 +210,9 @@ func fold(scans []scanned) life {
 	l := life{state: Planned, applied: map[ScanID]bool{}}
 	for i := range scans {
 		s := &scans[i]
+		if s.settled {
+			continue
+		}
 		m, ok := moveOf[moveKey{l.state, s.act}]
 		if s.conflict {
 			l.flag(FlagConflict)

@@ -218,7 +218,7 @@ type Past struct {
 	Actor       string
 	Institution record.InstitutionID
 	ClientID    string
-	Outcome     Outcome // applied, waiting or conflict
+	Outcome     Outcome // applied, waiting, conflict or settled
 	Flags       []string
 	Device      string
 	Place       string
@@ -228,16 +228,18 @@ type Past struct {
 }
 
 func pastOf(ctx context.Context, q store.Querier, id SpecimenID) ([]Past, error) {
-	return store.Collect(ctx, q, `SELECT c.id, c.act, c.at, c.recorded_at, c.actor_id, c.institution_id, c.client_id, c.applied, c.conflict, c.flags, c.device,
+	return store.Collect(ctx, q, `SELECT c.id, c.act, c.at, c.recorded_at, c.actor_id, c.institution_id, c.client_id, c.applied, c.conflict, c.settled_at <> 0, c.flags, c.device,
 		c.place, c.reason, c.note, c.box_id FROM specimen_scans c WHERE c.specimen_id = $1 ORDER BY c.at, c.number`, []any{string(id)},
 		func(scan func(...any) error) (p Past, err error) {
 			var at, recorded int64
-			var applied, conflict bool
+			var applied, conflict, settled bool
 			var flags string
-			err = scan(&p.ID, &p.Act, &at, &recorded, &p.Actor, &p.Institution, &p.ClientID, &applied, &conflict, &flags, &p.Device, &p.Place,
+			err = scan(&p.ID, &p.Act, &at, &recorded, &p.Actor, &p.Institution, &p.ClientID, &applied, &conflict, &settled, &flags, &p.Device, &p.Place,
 				&p.Reason, &p.Note, &p.Box)
 			p.At, p.RecordedAt, p.Flags, p.Outcome = record.FromMicros(at), record.FromMicros(recorded), splitWords(flags), Waiting
 			switch {
+			case settled:
+				p.Outcome = Settled
 			case conflict:
 				p.Outcome = Conflict
 			case applied:

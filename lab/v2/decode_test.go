@@ -198,6 +198,10 @@ func TestGroups(t *testing.T) {
 			[]string{"P1 BC9  final | 1 A quantity=1 final |  | "},
 		},
 		{
+			"the specimen type is where the profile says", oru("OBR|1|P1|F1|S||||||||||||||SER", "OBX|1|NM|A||1||||||F"), "fields: {specimen_type: [OBR-18]}",
+			[]string{"F1  SER final | 1 A quantity=1 final |  | "},
+		},
+		{
 			"what is no result is left out", oru("OBR|1|P1|F1|S", "OBX|1|IS|08001^Take Mode^99MRC||A||||||F", "OBX|2|NM|A||1||||||F"), "skip:\n- {field: OBX-3.1, match: '0800[0-9]'}",
 			[]string{"F1   final | 2 A quantity=1 final |  | "},
 		},

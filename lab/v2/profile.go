@@ -72,7 +72,7 @@ type Fields struct {
 	Barcode  []Path `yaml:"barcode"`
 	Placer   []Path `yaml:"placer"`
 	Filler   []Path `yaml:"filler"`
-	Specimen []Path `yaml:"specimen_type"`
+	Specimen []Path `yaml:"specimen_type"` // where it is neither SPM-4 nor OBR-15.1
 	Visit    []Path `yaml:"visit"`
 	Ward     []Path `yaml:"ward"`
 	Lot      []Path `yaml:"lot"`
@@ -174,7 +174,7 @@ func defaults() Profile {
 		},
 		Fields: Fields{
 			Barcode: paths("SPM-2.1", "SAC-3", "SPM-2.2"), Placer: paths("OBR-2", "ORC-2"), Filler: paths("OBR-3", "ORC-3"),
-			Specimen: paths("SPM-4", "OBR-15"), Visit: paths("PV1-19"), Ward: paths("PV1-3"), Lot: paths("INV-16", "SPM-30"), Query: paths("QPD-3", "QRD-8"),
+			Visit: paths("PV1-19"), Ward: paths("PV1-3"), Lot: paths("INV-16", "SPM-30"), Query: paths("QPD-3", "QRD-8"),
 		},
 	}
 }

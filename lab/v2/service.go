@@ -357,6 +357,9 @@ func (w *walk) specimenOf(x *group) observation.Specimen {
 	if has(x.obr) {
 		w.older(&s, x.obr)
 	}
+	if kind := first(w.p.Fields.Specimen, append(segs, x.obr, x.orc)...); kind != "" {
+		s.Type = observation.Coding{Code: clip(kind, 200), System: w.p.Local}
+	}
 	return s
 }
 

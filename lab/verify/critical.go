@@ -105,18 +105,44 @@ func (p *Pack) raise(v *Verdict, c *Critical) {
 	})
 }
 
-// known reports a critical value that was one before and has not become so much worse that it is told again.
+// known reports a critical value that was told already and has not become so much worse that it is told again. What was told follows from the
+// results themselves: the first of those that met the rule without interruption, and of the later ones each that was so much worse than the last that
+// was told, or came so long after it. A value that creeps up is told again, however small its steps.
 func (c *Critical) known(f *Facts) bool {
 	if c.Repeat == nil {
 		return false
 	}
-	for _, b := range f.Previous { // the newest first
-		if !b.At.Before(f.At) || f.At.Sub(b.At) > time.Duration(c.Repeat.Hours)*time.Hour || c.met(b.Value) != yes {
+	run := c.run(f)
+	if len(run) == 0 {
+		return false
+	}
+	told := run[len(run)-1]
+	for i := len(run) - 2; i >= 0; i-- {
+		if c.again(told, run[i].At, run[i].Value) {
+			told = run[i]
+		}
+	}
+	return !c.again(told, f.At, f.Value)
+}
+
+// run are the results before this one that met the rule without interruption, the newest first.
+func (c *Critical) run(f *Facts) []Previous {
+	var out []Previous
+	for _, b := range f.Previous {
+		if !b.At.Before(f.At) {
 			continue
 		}
-		return !c.worse(b.Value, f.Value)
+		if c.met(b.Value) != yes {
+			break
+		}
+		out = append(out, b)
 	}
-	return false
+	return out
+}
+
+// again reports whether a value is told although an earlier one was.
+func (c *Critical) again(told Previous, at time.Time, v Value) bool {
+	return at.Sub(told.At) > time.Duration(c.Repeat.Hours)*time.Hour || c.worse(told.Value, v)
 }
 
 func (c *Critical) worse(before, now Value) bool {

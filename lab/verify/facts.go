@@ -4,6 +4,7 @@ package verify
 
 import (
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/lianzhen/lianzhen/lab/observation"
@@ -171,7 +172,7 @@ func (c converter) value(v Value, from, to string) (Value, string) {
 }
 
 func (c converter) number(n packfile.Decimal, from, to string) (packfile.Decimal, bool) {
-	if !n.Some() || from == to {
+	if !n.Some() || from == to || from == "" && Bare(to) {
 		return n, true
 	}
 	if c.convert == nil || from == "" {
@@ -179,6 +180,11 @@ func (c converter) number(n packfile.Decimal, from, to string) (packfile.Decimal
 	}
 	out, err := c.convert(n, from, to, c.analyte)
 	return out, err == nil && out.Some()
+}
+
+// Bare reports a unit that people leave out, since a value has no other: pure numbers, INR and other counts of nothing, pH.
+func Bare(unit string) bool {
+	return unit == "1" || unit == "[pH]" || strings.HasPrefix(unit, "{") && strings.IndexByte(unit, '}') == len(unit)-1
 }
 
 // interval converts the limits; its text stays as printed. One that cannot be converted does not count.

@@ -209,10 +209,31 @@ func TestExtents(t *testing.T) {
 		bound, value string
 		want         truth
 	}{
-		{">= 5", "5", yes}, {">= 5", "4.9", no}, {">= 5", ">5", yes}, {">= 5", ">=5", yes}, {">= 5", ">4", perhaps}, {">= 5", "<5", no}, {">= 5", "<=5", perhaps}, {">= 5", "<6", perhaps},
-		{"> 5", "5", no}, {"> 5", ">5", yes}, {"> 5", ">=5", perhaps}, {"> 5", "<=5", no}, {"> 5", "5.0", no},
-		{"<= 5", "5", yes}, {"<= 5", "<5", yes}, {"<= 5", "<=5", yes}, {"<= 5", ">5", no}, {"<= 5", ">=5", perhaps}, {"<= 5", "<6", perhaps},
-		{"< 5", "5", no}, {"< 5", "<5", yes}, {"< 5", "<=5", perhaps}, {"< 5", ">=5", no}, {"< 5", ">4", perhaps}, {"< -1", "-2", yes},
+		{">= 5", "5", yes},
+		{">= 5", "4.9", no},
+		{">= 5", ">5", yes},
+		{">= 5", ">=5", yes},
+		{">= 5", ">4", perhaps},
+		{">= 5", "<5", no},
+		{">= 5", "<=5", perhaps},
+		{">= 5", "<6", perhaps},
+		{"> 5", "5", no},
+		{"> 5", ">5", yes},
+		{"> 5", ">=5", perhaps},
+		{"> 5", "<=5", no},
+		{"> 5", "5.0", no},
+		{"<= 5", "5", yes},
+		{"<= 5", "<5", yes},
+		{"<= 5", "<=5", yes},
+		{"<= 5", ">5", no},
+		{"<= 5", ">=5", perhaps},
+		{"<= 5", "<6", perhaps},
+		{"< 5", "5", no},
+		{"< 5", "<5", yes},
+		{"< 5", "<=5", perhaps},
+		{"< 5", ">=5", no},
+		{"< 5", ">4", perhaps},
+		{"< -1", "-2", yes},
 	} {
 		b, err := parseBound(tt.bound)
 		if err != nil {
@@ -221,6 +242,21 @@ func TestExtents(t *testing.T) {
 		e, ok := value(tt.value).extent()
 		if got := b.hold(e); !ok || got != tt.want {
 			t.Errorf("%s of %s: %d, want %d", tt.bound, tt.value, got, tt.want)
+		}
+	}
+}
+
+func TestAUnitThatPeopleLeaveOut(t *testing.T) {
+	p := Default()
+	for _, tt := range []struct{ analyte, value, unit, alarms, warns string }{
+		{"INR", "5.2", "", "inr-high", ""},
+		{"BGPH", "7.10", "", "ph-low", ""},
+		{"K", "7.0", "", "", UnitUnknown},
+		{"INR", "5.2", "s", "", UnitUnknown},
+	} {
+		v := p.Verify(Facts{At: noon, Analyte: tt.analyte, Value: value(tt.value), Unit: tt.unit, AgeDays: 20000, Sex: "M", QC: QCIn}, nil)
+		if alarms(v) != tt.alarms || warnings(v) != tt.warns {
+			t.Errorf("%s in %q: %q %q", tt.analyte, tt.unit, alarms(v), warnings(v))
 		}
 	}
 }
@@ -283,7 +319,10 @@ func TestCriticalValuesAreForWhomTheyAre(t *testing.T) {
 		{name: "known since yesterday", value: "6.5", change: before("6.4", 20)},
 		{name: "known and worse", value: "7.1", change: before("6.4", 20), alarms: "k-high"},
 		{name: "known for long", value: "6.5", change: before("6.4", 25), alarms: "k-high"},
-		{name: "normal in between", value: "6.5", change: func(f *Facts) { before("6.4", 20)(f); before("5.0", 10)(f) }},
+		{name: "normal in between", value: "6.5", change: func(f *Facts) { before("6.4", 20)(f); before("5.0", 10)(f) }, alarms: "k-high"},
+		{name: "creeping up, told at the third step", value: "7.0", change: func(f *Facts) { before("6.3", 12)(f); before("6.6", 8)(f); before("6.9", 4)(f) }, alarms: "k-high"},
+		{name: "creeping up, told before", value: "7.1", change: func(f *Facts) { before("6.3", 12)(f); before("6.6", 8)(f); before("7.0", 4)(f) }},
+		{name: "told long ago, the last not long ago", value: "6.5", change: func(f *Facts) { before("6.4", 30)(f); before("6.4", 10)(f) }, alarms: "k-high"},
 	} {
 		f := potassium(t, tt.value)
 		if tt.change != nil {

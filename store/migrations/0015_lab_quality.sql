@@ -102,7 +102,6 @@ CREATE TABLE qc_points (
   void_reason    TEXT NOT NULL DEFAULT ''
 );
 CREATE INDEX qc_points_series ON qc_points (series_id, at, number);
-CREATE INDEX qc_points_month ON qc_points (institution_id, at);
 CREATE UNIQUE INDEX qc_points_client ON qc_points (institution_id, client_id) WHERE client_id <> '';
 CREATE TABLE qc_verdicts (
   point_id  TEXT NOT NULL,

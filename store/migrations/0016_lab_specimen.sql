@@ -107,6 +107,7 @@ CREATE TABLE specimens (
   version          BIGINT NOT NULL
 );
 CREATE INDEX specimens_order ON specimens (order_id);
+CREATE INDEX specimens_state ON specimens (state, state_at, id);
 CREATE INDEX specimens_patient ON specimens (patient_id, ordered_at);
 CREATE INDEX specimens_institution ON specimens (institution_id, state, state_at, id);
 CREATE INDEX specimens_laboratory ON specimens (laboratory_id, state, state_at, id);
@@ -139,6 +140,9 @@ CREATE TABLE specimen_scans (
   digest         TEXT NOT NULL,             -- of what was said, to know a repetition from another scan
   applied        INTEGER NOT NULL,          -- 0: waits for scans that must have been before it
   conflict       INTEGER NOT NULL DEFAULT 0, -- 1: contradicts scans that were applied; a person looks
+  settled_at     BIGINT NOT NULL DEFAULT 0, -- a person has looked: it counts no more
+  settled_by     TEXT NOT NULL DEFAULT '',
+  settled_note   TEXT NOT NULL DEFAULT '',
   flags          TEXT NOT NULL DEFAULT '',
   device         TEXT NOT NULL DEFAULT '',
   place          TEXT NOT NULL DEFAULT '',

@@ -13,6 +13,12 @@ CREATE TABLE lab_packs (
   reason      TEXT NOT NULL DEFAULT '',
   PRIMARY KEY (centre_id, kind, number)
 );
+-- Texts of rules that came with a program, by their digest: a verdict can be made again when the program has others.
+CREATE TABLE lab_rule_texts (
+  digest      TEXT PRIMARY KEY,
+  body        TEXT NOT NULL,                 -- YAML
+  recorded_at BIGINT NOT NULL
+);
 -- What a code of a sender means. A row is never changed: a wrong one is followed by another with a higher number. Empty link, system, unit
 -- and specimen stand for any. Code '*' with analyte '*' says that the sender uses our codes. An empty analyte ends a mapping.
 CREATE TABLE lab_code_maps (

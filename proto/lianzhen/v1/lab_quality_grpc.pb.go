@@ -66,7 +66,7 @@ const (
 // For semantics around ctx use and closing/ending streaming RPCs, please refer to https://pkg.go.dev/google.golang.org/grpc/?tab=doc#ClientConn.NewStream.
 //
 // LabQualityService keeps what makes results of a laboratory trustworthy. Numbers are decimal text and keep their digits. Where a laboratory is
-// not named it is the caller's own institution.
+// not named it is the caller's own institution; a list then has all that the caller reaches.
 type LabQualityServiceClient interface {
 	// The control rules that a plan can name, with their names.
 	ListControlRules(ctx context.Context, in *ListControlRulesRequest, opts ...grpc.CallOption) (*ListControlRulesResponse, error)
@@ -521,7 +521,7 @@ func (c *labQualityServiceClient) ListEqaCertificates(ctx context.Context, in *L
 // for forward compatibility.
 //
 // LabQualityService keeps what makes results of a laboratory trustworthy. Numbers are decimal text and keep their digits. Where a laboratory is
-// not named it is the caller's own institution.
+// not named it is the caller's own institution; a list then has all that the caller reaches.
 type LabQualityServiceServer interface {
 	// The control rules that a plan can name, with their names.
 	ListControlRules(context.Context, *ListControlRulesRequest) (*ListControlRulesResponse, error)

@@ -255,6 +255,8 @@ const (
 	// The same scan had come before.
 	ScanOutcome_SCAN_OUTCOME_ALREADY ScanOutcome = 4
 	ScanOutcome_SCAN_OUTCOME_REFUSED ScanOutcome = 5
+	// A person has looked at one that waited or contradicted: it counts no more.
+	ScanOutcome_SCAN_OUTCOME_SETTLED ScanOutcome = 6
 )
 
 // Enum value maps for ScanOutcome.
@@ -266,6 +268,7 @@ var (
 		3: "SCAN_OUTCOME_CONFLICT",
 		4: "SCAN_OUTCOME_ALREADY",
 		5: "SCAN_OUTCOME_REFUSED",
+		6: "SCAN_OUTCOME_SETTLED",
 	}
 	ScanOutcome_value = map[string]int32{
 		"SCAN_OUTCOME_UNSPECIFIED": 0,
@@ -274,6 +277,7 @@ var (
 		"SCAN_OUTCOME_CONFLICT":    3,
 		"SCAN_OUTCOME_ALREADY":     4,
 		"SCAN_OUTCOME_REFUSED":     5,
+		"SCAN_OUTCOME_SETTLED":     6,
 	}
 )
 
@@ -3320,6 +3324,66 @@ func (x *SpecimenCount) GetCount() int32 {
 	return 0
 }
 
+type SettleScanRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	SpecimenId    string                 `protobuf:"bytes,1,opt,name=specimen_id,json=specimenId,proto3" json:"specimen_id,omitempty"`
+	ScanId        string                 `protobuf:"bytes,2,opt,name=scan_id,json=scanId,proto3" json:"scan_id,omitempty"`
+	Note          string                 `protobuf:"bytes,3,opt,name=note,proto3" json:"note,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SettleScanRequest) Reset() {
+	*x = SettleScanRequest{}
+	mi := &file_lianzhen_v1_lab_specimen_proto_msgTypes[33]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SettleScanRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SettleScanRequest) ProtoMessage() {}
+
+func (x *SettleScanRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_lianzhen_v1_lab_specimen_proto_msgTypes[33]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SettleScanRequest.ProtoReflect.Descriptor instead.
+func (*SettleScanRequest) Descriptor() ([]byte, []int) {
+	return file_lianzhen_v1_lab_specimen_proto_rawDescGZIP(), []int{33}
+}
+
+func (x *SettleScanRequest) GetSpecimenId() string {
+	if x != nil {
+		return x.SpecimenId
+	}
+	return ""
+}
+
+func (x *SettleScanRequest) GetScanId() string {
+	if x != nil {
+		return x.ScanId
+	}
+	return ""
+}
+
+func (x *SettleScanRequest) GetNote() string {
+	if x != nil {
+		return x.Note
+	}
+	return ""
+}
+
 type SplitLabSpecimenRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	SpecimenId    string                 `protobuf:"bytes,1,opt,name=specimen_id,json=specimenId,proto3" json:"specimen_id,omitempty"`
@@ -3331,7 +3395,7 @@ type SplitLabSpecimenRequest struct {
 
 func (x *SplitLabSpecimenRequest) Reset() {
 	*x = SplitLabSpecimenRequest{}
-	mi := &file_lianzhen_v1_lab_specimen_proto_msgTypes[33]
+	mi := &file_lianzhen_v1_lab_specimen_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3343,7 +3407,7 @@ func (x *SplitLabSpecimenRequest) String() string {
 func (*SplitLabSpecimenRequest) ProtoMessage() {}
 
 func (x *SplitLabSpecimenRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_lianzhen_v1_lab_specimen_proto_msgTypes[33]
+	mi := &file_lianzhen_v1_lab_specimen_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3356,7 +3420,7 @@ func (x *SplitLabSpecimenRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SplitLabSpecimenRequest.ProtoReflect.Descriptor instead.
 func (*SplitLabSpecimenRequest) Descriptor() ([]byte, []int) {
-	return file_lianzhen_v1_lab_specimen_proto_rawDescGZIP(), []int{33}
+	return file_lianzhen_v1_lab_specimen_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *SplitLabSpecimenRequest) GetSpecimenId() string {
@@ -3396,7 +3460,7 @@ type SpecimenPortion struct {
 
 func (x *SpecimenPortion) Reset() {
 	*x = SpecimenPortion{}
-	mi := &file_lianzhen_v1_lab_specimen_proto_msgTypes[34]
+	mi := &file_lianzhen_v1_lab_specimen_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3408,7 +3472,7 @@ func (x *SpecimenPortion) String() string {
 func (*SpecimenPortion) ProtoMessage() {}
 
 func (x *SpecimenPortion) ProtoReflect() protoreflect.Message {
-	mi := &file_lianzhen_v1_lab_specimen_proto_msgTypes[34]
+	mi := &file_lianzhen_v1_lab_specimen_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3421,7 +3485,7 @@ func (x *SpecimenPortion) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SpecimenPortion.ProtoReflect.Descriptor instead.
 func (*SpecimenPortion) Descriptor() ([]byte, []int) {
-	return file_lianzhen_v1_lab_specimen_proto_rawDescGZIP(), []int{34}
+	return file_lianzhen_v1_lab_specimen_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *SpecimenPortion) GetLineIds() []string {
@@ -3468,7 +3532,7 @@ type SplitLabSpecimenResponse struct {
 
 func (x *SplitLabSpecimenResponse) Reset() {
 	*x = SplitLabSpecimenResponse{}
-	mi := &file_lianzhen_v1_lab_specimen_proto_msgTypes[35]
+	mi := &file_lianzhen_v1_lab_specimen_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3480,7 +3544,7 @@ func (x *SplitLabSpecimenResponse) String() string {
 func (*SplitLabSpecimenResponse) ProtoMessage() {}
 
 func (x *SplitLabSpecimenResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_lianzhen_v1_lab_specimen_proto_msgTypes[35]
+	mi := &file_lianzhen_v1_lab_specimen_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3493,7 +3557,7 @@ func (x *SplitLabSpecimenResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SplitLabSpecimenResponse.ProtoReflect.Descriptor instead.
 func (*SplitLabSpecimenResponse) Descriptor() ([]byte, []int) {
-	return file_lianzhen_v1_lab_specimen_proto_rawDescGZIP(), []int{35}
+	return file_lianzhen_v1_lab_specimen_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *SplitLabSpecimenResponse) GetSpecimens() []*LabSpecimen {
@@ -3513,7 +3577,7 @@ type ListSpecimenChangesRequest struct {
 
 func (x *ListSpecimenChangesRequest) Reset() {
 	*x = ListSpecimenChangesRequest{}
-	mi := &file_lianzhen_v1_lab_specimen_proto_msgTypes[36]
+	mi := &file_lianzhen_v1_lab_specimen_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3525,7 +3589,7 @@ func (x *ListSpecimenChangesRequest) String() string {
 func (*ListSpecimenChangesRequest) ProtoMessage() {}
 
 func (x *ListSpecimenChangesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_lianzhen_v1_lab_specimen_proto_msgTypes[36]
+	mi := &file_lianzhen_v1_lab_specimen_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3538,7 +3602,7 @@ func (x *ListSpecimenChangesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListSpecimenChangesRequest.ProtoReflect.Descriptor instead.
 func (*ListSpecimenChangesRequest) Descriptor() ([]byte, []int) {
-	return file_lianzhen_v1_lab_specimen_proto_rawDescGZIP(), []int{36}
+	return file_lianzhen_v1_lab_specimen_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *ListSpecimenChangesRequest) GetAfter() string {
@@ -3565,7 +3629,7 @@ type ListSpecimenChangesResponse struct {
 
 func (x *ListSpecimenChangesResponse) Reset() {
 	*x = ListSpecimenChangesResponse{}
-	mi := &file_lianzhen_v1_lab_specimen_proto_msgTypes[37]
+	mi := &file_lianzhen_v1_lab_specimen_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3577,7 +3641,7 @@ func (x *ListSpecimenChangesResponse) String() string {
 func (*ListSpecimenChangesResponse) ProtoMessage() {}
 
 func (x *ListSpecimenChangesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_lianzhen_v1_lab_specimen_proto_msgTypes[37]
+	mi := &file_lianzhen_v1_lab_specimen_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3590,7 +3654,7 @@ func (x *ListSpecimenChangesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListSpecimenChangesResponse.ProtoReflect.Descriptor instead.
 func (*ListSpecimenChangesResponse) Descriptor() ([]byte, []int) {
-	return file_lianzhen_v1_lab_specimen_proto_rawDescGZIP(), []int{37}
+	return file_lianzhen_v1_lab_specimen_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *ListSpecimenChangesResponse) GetChanges() []*SpecimenChange {
@@ -3622,7 +3686,7 @@ type SpecimenChange struct {
 
 func (x *SpecimenChange) Reset() {
 	*x = SpecimenChange{}
-	mi := &file_lianzhen_v1_lab_specimen_proto_msgTypes[38]
+	mi := &file_lianzhen_v1_lab_specimen_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3634,7 +3698,7 @@ func (x *SpecimenChange) String() string {
 func (*SpecimenChange) ProtoMessage() {}
 
 func (x *SpecimenChange) ProtoReflect() protoreflect.Message {
-	mi := &file_lianzhen_v1_lab_specimen_proto_msgTypes[38]
+	mi := &file_lianzhen_v1_lab_specimen_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3647,7 +3711,7 @@ func (x *SpecimenChange) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SpecimenChange.ProtoReflect.Descriptor instead.
 func (*SpecimenChange) Descriptor() ([]byte, []int) {
-	return file_lianzhen_v1_lab_specimen_proto_rawDescGZIP(), []int{38}
+	return file_lianzhen_v1_lab_specimen_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *SpecimenChange) GetCursor() string {
@@ -3708,7 +3772,7 @@ type CreateSpecimenBoxRequest struct {
 
 func (x *CreateSpecimenBoxRequest) Reset() {
 	*x = CreateSpecimenBoxRequest{}
-	mi := &file_lianzhen_v1_lab_specimen_proto_msgTypes[39]
+	mi := &file_lianzhen_v1_lab_specimen_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3720,7 +3784,7 @@ func (x *CreateSpecimenBoxRequest) String() string {
 func (*CreateSpecimenBoxRequest) ProtoMessage() {}
 
 func (x *CreateSpecimenBoxRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_lianzhen_v1_lab_specimen_proto_msgTypes[39]
+	mi := &file_lianzhen_v1_lab_specimen_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3733,7 +3797,7 @@ func (x *CreateSpecimenBoxRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateSpecimenBoxRequest.ProtoReflect.Descriptor instead.
 func (*CreateSpecimenBoxRequest) Descriptor() ([]byte, []int) {
-	return file_lianzhen_v1_lab_specimen_proto_rawDescGZIP(), []int{39}
+	return file_lianzhen_v1_lab_specimen_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *CreateSpecimenBoxRequest) GetInstitutionId() string {
@@ -3804,7 +3868,7 @@ type SpecimenBox struct {
 
 func (x *SpecimenBox) Reset() {
 	*x = SpecimenBox{}
-	mi := &file_lianzhen_v1_lab_specimen_proto_msgTypes[40]
+	mi := &file_lianzhen_v1_lab_specimen_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3816,7 +3880,7 @@ func (x *SpecimenBox) String() string {
 func (*SpecimenBox) ProtoMessage() {}
 
 func (x *SpecimenBox) ProtoReflect() protoreflect.Message {
-	mi := &file_lianzhen_v1_lab_specimen_proto_msgTypes[40]
+	mi := &file_lianzhen_v1_lab_specimen_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3829,7 +3893,7 @@ func (x *SpecimenBox) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SpecimenBox.ProtoReflect.Descriptor instead.
 func (*SpecimenBox) Descriptor() ([]byte, []int) {
-	return file_lianzhen_v1_lab_specimen_proto_rawDescGZIP(), []int{40}
+	return file_lianzhen_v1_lab_specimen_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *SpecimenBox) GetBoxId() string {
@@ -3972,7 +4036,7 @@ type BoxTube struct {
 
 func (x *BoxTube) Reset() {
 	*x = BoxTube{}
-	mi := &file_lianzhen_v1_lab_specimen_proto_msgTypes[41]
+	mi := &file_lianzhen_v1_lab_specimen_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3984,7 +4048,7 @@ func (x *BoxTube) String() string {
 func (*BoxTube) ProtoMessage() {}
 
 func (x *BoxTube) ProtoReflect() protoreflect.Message {
-	mi := &file_lianzhen_v1_lab_specimen_proto_msgTypes[41]
+	mi := &file_lianzhen_v1_lab_specimen_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3997,7 +4061,7 @@ func (x *BoxTube) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BoxTube.ProtoReflect.Descriptor instead.
 func (*BoxTube) Descriptor() ([]byte, []int) {
-	return file_lianzhen_v1_lab_specimen_proto_rawDescGZIP(), []int{41}
+	return file_lianzhen_v1_lab_specimen_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *BoxTube) GetBarcode() string {
@@ -4088,7 +4152,7 @@ type ListSpecimenBoxesRequest struct {
 
 func (x *ListSpecimenBoxesRequest) Reset() {
 	*x = ListSpecimenBoxesRequest{}
-	mi := &file_lianzhen_v1_lab_specimen_proto_msgTypes[42]
+	mi := &file_lianzhen_v1_lab_specimen_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4100,7 +4164,7 @@ func (x *ListSpecimenBoxesRequest) String() string {
 func (*ListSpecimenBoxesRequest) ProtoMessage() {}
 
 func (x *ListSpecimenBoxesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_lianzhen_v1_lab_specimen_proto_msgTypes[42]
+	mi := &file_lianzhen_v1_lab_specimen_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4113,7 +4177,7 @@ func (x *ListSpecimenBoxesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListSpecimenBoxesRequest.ProtoReflect.Descriptor instead.
 func (*ListSpecimenBoxesRequest) Descriptor() ([]byte, []int) {
-	return file_lianzhen_v1_lab_specimen_proto_rawDescGZIP(), []int{42}
+	return file_lianzhen_v1_lab_specimen_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *ListSpecimenBoxesRequest) GetState() BoxState {
@@ -4147,7 +4211,7 @@ type ListSpecimenBoxesResponse struct {
 
 func (x *ListSpecimenBoxesResponse) Reset() {
 	*x = ListSpecimenBoxesResponse{}
-	mi := &file_lianzhen_v1_lab_specimen_proto_msgTypes[43]
+	mi := &file_lianzhen_v1_lab_specimen_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4159,7 +4223,7 @@ func (x *ListSpecimenBoxesResponse) String() string {
 func (*ListSpecimenBoxesResponse) ProtoMessage() {}
 
 func (x *ListSpecimenBoxesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_lianzhen_v1_lab_specimen_proto_msgTypes[43]
+	mi := &file_lianzhen_v1_lab_specimen_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4172,7 +4236,7 @@ func (x *ListSpecimenBoxesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListSpecimenBoxesResponse.ProtoReflect.Descriptor instead.
 func (*ListSpecimenBoxesResponse) Descriptor() ([]byte, []int) {
-	return file_lianzhen_v1_lab_specimen_proto_rawDescGZIP(), []int{43}
+	return file_lianzhen_v1_lab_specimen_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *ListSpecimenBoxesResponse) GetBoxes() []*SpecimenBox {
@@ -4199,7 +4263,7 @@ type GetSpecimenBoxRequest struct {
 
 func (x *GetSpecimenBoxRequest) Reset() {
 	*x = GetSpecimenBoxRequest{}
-	mi := &file_lianzhen_v1_lab_specimen_proto_msgTypes[44]
+	mi := &file_lianzhen_v1_lab_specimen_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4211,7 +4275,7 @@ func (x *GetSpecimenBoxRequest) String() string {
 func (*GetSpecimenBoxRequest) ProtoMessage() {}
 
 func (x *GetSpecimenBoxRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_lianzhen_v1_lab_specimen_proto_msgTypes[44]
+	mi := &file_lianzhen_v1_lab_specimen_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4224,7 +4288,7 @@ func (x *GetSpecimenBoxRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetSpecimenBoxRequest.ProtoReflect.Descriptor instead.
 func (*GetSpecimenBoxRequest) Descriptor() ([]byte, []int) {
-	return file_lianzhen_v1_lab_specimen_proto_rawDescGZIP(), []int{44}
+	return file_lianzhen_v1_lab_specimen_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *GetSpecimenBoxRequest) GetBoxId() string {
@@ -4249,7 +4313,7 @@ type MoveSpecimenBoxRequest struct {
 
 func (x *MoveSpecimenBoxRequest) Reset() {
 	*x = MoveSpecimenBoxRequest{}
-	mi := &file_lianzhen_v1_lab_specimen_proto_msgTypes[45]
+	mi := &file_lianzhen_v1_lab_specimen_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4261,7 +4325,7 @@ func (x *MoveSpecimenBoxRequest) String() string {
 func (*MoveSpecimenBoxRequest) ProtoMessage() {}
 
 func (x *MoveSpecimenBoxRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_lianzhen_v1_lab_specimen_proto_msgTypes[45]
+	mi := &file_lianzhen_v1_lab_specimen_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4274,7 +4338,7 @@ func (x *MoveSpecimenBoxRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MoveSpecimenBoxRequest.ProtoReflect.Descriptor instead.
 func (*MoveSpecimenBoxRequest) Descriptor() ([]byte, []int) {
-	return file_lianzhen_v1_lab_specimen_proto_rawDescGZIP(), []int{45}
+	return file_lianzhen_v1_lab_specimen_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *MoveSpecimenBoxRequest) GetBoxId() string {
@@ -4316,7 +4380,7 @@ type UnloadSpecimenBoxRequest struct {
 
 func (x *UnloadSpecimenBoxRequest) Reset() {
 	*x = UnloadSpecimenBoxRequest{}
-	mi := &file_lianzhen_v1_lab_specimen_proto_msgTypes[46]
+	mi := &file_lianzhen_v1_lab_specimen_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4328,7 +4392,7 @@ func (x *UnloadSpecimenBoxRequest) String() string {
 func (*UnloadSpecimenBoxRequest) ProtoMessage() {}
 
 func (x *UnloadSpecimenBoxRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_lianzhen_v1_lab_specimen_proto_msgTypes[46]
+	mi := &file_lianzhen_v1_lab_specimen_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4341,7 +4405,7 @@ func (x *UnloadSpecimenBoxRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UnloadSpecimenBoxRequest.ProtoReflect.Descriptor instead.
 func (*UnloadSpecimenBoxRequest) Descriptor() ([]byte, []int) {
-	return file_lianzhen_v1_lab_specimen_proto_rawDescGZIP(), []int{46}
+	return file_lianzhen_v1_lab_specimen_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *UnloadSpecimenBoxRequest) GetBoxId() string {
@@ -4370,7 +4434,7 @@ type TemperatureReading struct {
 
 func (x *TemperatureReading) Reset() {
 	*x = TemperatureReading{}
-	mi := &file_lianzhen_v1_lab_specimen_proto_msgTypes[47]
+	mi := &file_lianzhen_v1_lab_specimen_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4382,7 +4446,7 @@ func (x *TemperatureReading) String() string {
 func (*TemperatureReading) ProtoMessage() {}
 
 func (x *TemperatureReading) ProtoReflect() protoreflect.Message {
-	mi := &file_lianzhen_v1_lab_specimen_proto_msgTypes[47]
+	mi := &file_lianzhen_v1_lab_specimen_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4395,7 +4459,7 @@ func (x *TemperatureReading) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TemperatureReading.ProtoReflect.Descriptor instead.
 func (*TemperatureReading) Descriptor() ([]byte, []int) {
-	return file_lianzhen_v1_lab_specimen_proto_rawDescGZIP(), []int{47}
+	return file_lianzhen_v1_lab_specimen_proto_rawDescGZIP(), []int{48}
 }
 
 func (x *TemperatureReading) GetAt() *timestamppb.Timestamp {
@@ -4429,7 +4493,7 @@ type RecordBoxTemperaturesRequest struct {
 
 func (x *RecordBoxTemperaturesRequest) Reset() {
 	*x = RecordBoxTemperaturesRequest{}
-	mi := &file_lianzhen_v1_lab_specimen_proto_msgTypes[48]
+	mi := &file_lianzhen_v1_lab_specimen_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4441,7 +4505,7 @@ func (x *RecordBoxTemperaturesRequest) String() string {
 func (*RecordBoxTemperaturesRequest) ProtoMessage() {}
 
 func (x *RecordBoxTemperaturesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_lianzhen_v1_lab_specimen_proto_msgTypes[48]
+	mi := &file_lianzhen_v1_lab_specimen_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4454,7 +4518,7 @@ func (x *RecordBoxTemperaturesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RecordBoxTemperaturesRequest.ProtoReflect.Descriptor instead.
 func (*RecordBoxTemperaturesRequest) Descriptor() ([]byte, []int) {
-	return file_lianzhen_v1_lab_specimen_proto_rawDescGZIP(), []int{48}
+	return file_lianzhen_v1_lab_specimen_proto_rawDescGZIP(), []int{49}
 }
 
 func (x *RecordBoxTemperaturesRequest) GetBoxId() string {
@@ -4490,7 +4554,7 @@ type BoxClimate struct {
 
 func (x *BoxClimate) Reset() {
 	*x = BoxClimate{}
-	mi := &file_lianzhen_v1_lab_specimen_proto_msgTypes[49]
+	mi := &file_lianzhen_v1_lab_specimen_proto_msgTypes[50]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4502,7 +4566,7 @@ func (x *BoxClimate) String() string {
 func (*BoxClimate) ProtoMessage() {}
 
 func (x *BoxClimate) ProtoReflect() protoreflect.Message {
-	mi := &file_lianzhen_v1_lab_specimen_proto_msgTypes[49]
+	mi := &file_lianzhen_v1_lab_specimen_proto_msgTypes[50]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4515,7 +4579,7 @@ func (x *BoxClimate) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BoxClimate.ProtoReflect.Descriptor instead.
 func (*BoxClimate) Descriptor() ([]byte, []int) {
-	return file_lianzhen_v1_lab_specimen_proto_rawDescGZIP(), []int{49}
+	return file_lianzhen_v1_lab_specimen_proto_rawDescGZIP(), []int{50}
 }
 
 func (x *BoxClimate) GetCount() int32 {
@@ -4597,7 +4661,7 @@ type GetBoxTemperaturesRequest struct {
 
 func (x *GetBoxTemperaturesRequest) Reset() {
 	*x = GetBoxTemperaturesRequest{}
-	mi := &file_lianzhen_v1_lab_specimen_proto_msgTypes[50]
+	mi := &file_lianzhen_v1_lab_specimen_proto_msgTypes[51]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4609,7 +4673,7 @@ func (x *GetBoxTemperaturesRequest) String() string {
 func (*GetBoxTemperaturesRequest) ProtoMessage() {}
 
 func (x *GetBoxTemperaturesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_lianzhen_v1_lab_specimen_proto_msgTypes[50]
+	mi := &file_lianzhen_v1_lab_specimen_proto_msgTypes[51]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4622,7 +4686,7 @@ func (x *GetBoxTemperaturesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetBoxTemperaturesRequest.ProtoReflect.Descriptor instead.
 func (*GetBoxTemperaturesRequest) Descriptor() ([]byte, []int) {
-	return file_lianzhen_v1_lab_specimen_proto_rawDescGZIP(), []int{50}
+	return file_lianzhen_v1_lab_specimen_proto_rawDescGZIP(), []int{51}
 }
 
 func (x *GetBoxTemperaturesRequest) GetBoxId() string {
@@ -4642,7 +4706,7 @@ type GetBoxTemperaturesResponse struct {
 
 func (x *GetBoxTemperaturesResponse) Reset() {
 	*x = GetBoxTemperaturesResponse{}
-	mi := &file_lianzhen_v1_lab_specimen_proto_msgTypes[51]
+	mi := &file_lianzhen_v1_lab_specimen_proto_msgTypes[52]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4654,7 +4718,7 @@ func (x *GetBoxTemperaturesResponse) String() string {
 func (*GetBoxTemperaturesResponse) ProtoMessage() {}
 
 func (x *GetBoxTemperaturesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_lianzhen_v1_lab_specimen_proto_msgTypes[51]
+	mi := &file_lianzhen_v1_lab_specimen_proto_msgTypes[52]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4667,7 +4731,7 @@ func (x *GetBoxTemperaturesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetBoxTemperaturesResponse.ProtoReflect.Descriptor instead.
 func (*GetBoxTemperaturesResponse) Descriptor() ([]byte, []int) {
-	return file_lianzhen_v1_lab_specimen_proto_rawDescGZIP(), []int{51}
+	return file_lianzhen_v1_lab_specimen_proto_rawDescGZIP(), []int{52}
 }
 
 func (x *GetBoxTemperaturesResponse) GetClimate() *BoxClimate {
@@ -4696,7 +4760,7 @@ type QueryLabWorkRequest struct {
 
 func (x *QueryLabWorkRequest) Reset() {
 	*x = QueryLabWorkRequest{}
-	mi := &file_lianzhen_v1_lab_specimen_proto_msgTypes[52]
+	mi := &file_lianzhen_v1_lab_specimen_proto_msgTypes[53]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4708,7 +4772,7 @@ func (x *QueryLabWorkRequest) String() string {
 func (*QueryLabWorkRequest) ProtoMessage() {}
 
 func (x *QueryLabWorkRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_lianzhen_v1_lab_specimen_proto_msgTypes[52]
+	mi := &file_lianzhen_v1_lab_specimen_proto_msgTypes[53]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4721,7 +4785,7 @@ func (x *QueryLabWorkRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use QueryLabWorkRequest.ProtoReflect.Descriptor instead.
 func (*QueryLabWorkRequest) Descriptor() ([]byte, []int) {
-	return file_lianzhen_v1_lab_specimen_proto_rawDescGZIP(), []int{52}
+	return file_lianzhen_v1_lab_specimen_proto_rawDescGZIP(), []int{53}
 }
 
 func (x *QueryLabWorkRequest) GetBarcode() string {
@@ -4754,7 +4818,7 @@ type QueryLabWorkResponse struct {
 
 func (x *QueryLabWorkResponse) Reset() {
 	*x = QueryLabWorkResponse{}
-	mi := &file_lianzhen_v1_lab_specimen_proto_msgTypes[53]
+	mi := &file_lianzhen_v1_lab_specimen_proto_msgTypes[54]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4766,7 +4830,7 @@ func (x *QueryLabWorkResponse) String() string {
 func (*QueryLabWorkResponse) ProtoMessage() {}
 
 func (x *QueryLabWorkResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_lianzhen_v1_lab_specimen_proto_msgTypes[53]
+	mi := &file_lianzhen_v1_lab_specimen_proto_msgTypes[54]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4779,7 +4843,7 @@ func (x *QueryLabWorkResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use QueryLabWorkResponse.ProtoReflect.Descriptor instead.
 func (*QueryLabWorkResponse) Descriptor() ([]byte, []int) {
-	return file_lianzhen_v1_lab_specimen_proto_rawDescGZIP(), []int{53}
+	return file_lianzhen_v1_lab_specimen_proto_rawDescGZIP(), []int{54}
 }
 
 func (x *QueryLabWorkResponse) GetWork() []*LabWork {
@@ -4812,7 +4876,7 @@ type LabWork struct {
 
 func (x *LabWork) Reset() {
 	*x = LabWork{}
-	mi := &file_lianzhen_v1_lab_specimen_proto_msgTypes[54]
+	mi := &file_lianzhen_v1_lab_specimen_proto_msgTypes[55]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4824,7 +4888,7 @@ func (x *LabWork) String() string {
 func (*LabWork) ProtoMessage() {}
 
 func (x *LabWork) ProtoReflect() protoreflect.Message {
-	mi := &file_lianzhen_v1_lab_specimen_proto_msgTypes[54]
+	mi := &file_lianzhen_v1_lab_specimen_proto_msgTypes[55]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4837,7 +4901,7 @@ func (x *LabWork) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LabWork.ProtoReflect.Descriptor instead.
 func (*LabWork) Descriptor() ([]byte, []int) {
-	return file_lianzhen_v1_lab_specimen_proto_rawDescGZIP(), []int{54}
+	return file_lianzhen_v1_lab_specimen_proto_rawDescGZIP(), []int{55}
 }
 
 func (x *LabWork) GetBarcode() string {
@@ -4948,7 +5012,7 @@ type GetLabTurnaroundRequest struct {
 
 func (x *GetLabTurnaroundRequest) Reset() {
 	*x = GetLabTurnaroundRequest{}
-	mi := &file_lianzhen_v1_lab_specimen_proto_msgTypes[55]
+	mi := &file_lianzhen_v1_lab_specimen_proto_msgTypes[56]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4960,7 +5024,7 @@ func (x *GetLabTurnaroundRequest) String() string {
 func (*GetLabTurnaroundRequest) ProtoMessage() {}
 
 func (x *GetLabTurnaroundRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_lianzhen_v1_lab_specimen_proto_msgTypes[55]
+	mi := &file_lianzhen_v1_lab_specimen_proto_msgTypes[56]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4973,7 +5037,7 @@ func (x *GetLabTurnaroundRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetLabTurnaroundRequest.ProtoReflect.Descriptor instead.
 func (*GetLabTurnaroundRequest) Descriptor() ([]byte, []int) {
-	return file_lianzhen_v1_lab_specimen_proto_rawDescGZIP(), []int{55}
+	return file_lianzhen_v1_lab_specimen_proto_rawDescGZIP(), []int{56}
 }
 
 func (x *GetLabTurnaroundRequest) GetOrderedFrom() *timestamppb.Timestamp {
@@ -4999,7 +5063,7 @@ type GetLabTurnaroundResponse struct {
 
 func (x *GetLabTurnaroundResponse) Reset() {
 	*x = GetLabTurnaroundResponse{}
-	mi := &file_lianzhen_v1_lab_specimen_proto_msgTypes[56]
+	mi := &file_lianzhen_v1_lab_specimen_proto_msgTypes[57]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5011,7 +5075,7 @@ func (x *GetLabTurnaroundResponse) String() string {
 func (*GetLabTurnaroundResponse) ProtoMessage() {}
 
 func (x *GetLabTurnaroundResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_lianzhen_v1_lab_specimen_proto_msgTypes[56]
+	mi := &file_lianzhen_v1_lab_specimen_proto_msgTypes[57]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5024,7 +5088,7 @@ func (x *GetLabTurnaroundResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetLabTurnaroundResponse.ProtoReflect.Descriptor instead.
 func (*GetLabTurnaroundResponse) Descriptor() ([]byte, []int) {
-	return file_lianzhen_v1_lab_specimen_proto_rawDescGZIP(), []int{56}
+	return file_lianzhen_v1_lab_specimen_proto_rawDescGZIP(), []int{57}
 }
 
 func (x *GetLabTurnaroundResponse) GetSummaries() []*TurnaroundSummary {
@@ -5050,7 +5114,7 @@ type TurnaroundSummary struct {
 
 func (x *TurnaroundSummary) Reset() {
 	*x = TurnaroundSummary{}
-	mi := &file_lianzhen_v1_lab_specimen_proto_msgTypes[57]
+	mi := &file_lianzhen_v1_lab_specimen_proto_msgTypes[58]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5062,7 +5126,7 @@ func (x *TurnaroundSummary) String() string {
 func (*TurnaroundSummary) ProtoMessage() {}
 
 func (x *TurnaroundSummary) ProtoReflect() protoreflect.Message {
-	mi := &file_lianzhen_v1_lab_specimen_proto_msgTypes[57]
+	mi := &file_lianzhen_v1_lab_specimen_proto_msgTypes[58]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5075,7 +5139,7 @@ func (x *TurnaroundSummary) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TurnaroundSummary.ProtoReflect.Descriptor instead.
 func (*TurnaroundSummary) Descriptor() ([]byte, []int) {
-	return file_lianzhen_v1_lab_specimen_proto_rawDescGZIP(), []int{57}
+	return file_lianzhen_v1_lab_specimen_proto_rawDescGZIP(), []int{58}
 }
 
 func (x *TurnaroundSummary) GetInstitutionId() string {
@@ -5414,7 +5478,13 @@ const file_lianzhen_v1_lab_specimen_proto_rawDesc = "" +
 	"\x06counts\x18\x01 \x03(\v2\x1a.lianzhen.v1.SpecimenCountR\x06counts\"T\n" +
 	"\rSpecimenCount\x12-\n" +
 	"\x04list\x18\x01 \x01(\x0e2\x19.lianzhen.v1.SpecimenListR\x04list\x12\x14\n" +
-	"\x05count\x18\x02 \x01(\x05R\x05count\"\xb3\x01\n" +
+	"\x05count\x18\x02 \x01(\x05R\x05count\"\x83\x01\n" +
+	"\x11SettleScanRequest\x12*\n" +
+	"\vspecimen_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\n" +
+	"specimenId\x12\"\n" +
+	"\ascan_id\x18\x02 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\x06scanId\x12\x1e\n" +
+	"\x04note\x18\x03 \x01(\tB\n" +
+	"\xbaH\ar\x05\x10\x01\x18\xe8\aR\x04note\"\xb3\x01\n" +
 	"\x17SplitLabSpecimenRequest\x12*\n" +
 	"\vspecimen_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\n" +
 	"specimenId\x12D\n" +
@@ -5613,14 +5683,15 @@ const file_lianzhen_v1_lab_specimen_proto_rawDesc = "" +
 	"\x14SPECIMEN_ACT_DISCARD\x10\n" +
 	"\x12\x15\n" +
 	"\x11SPECIMEN_ACT_LOSE\x10\v\x12\x17\n" +
-	"\x13SPECIMEN_ACT_CANCEL\x10\f*\xae\x01\n" +
+	"\x13SPECIMEN_ACT_CANCEL\x10\f*\xc8\x01\n" +
 	"\vScanOutcome\x12\x1c\n" +
 	"\x18SCAN_OUTCOME_UNSPECIFIED\x10\x00\x12\x18\n" +
 	"\x14SCAN_OUTCOME_APPLIED\x10\x01\x12\x18\n" +
 	"\x14SCAN_OUTCOME_WAITING\x10\x02\x12\x19\n" +
 	"\x15SCAN_OUTCOME_CONFLICT\x10\x03\x12\x18\n" +
 	"\x14SCAN_OUTCOME_ALREADY\x10\x04\x12\x18\n" +
-	"\x14SCAN_OUTCOME_REFUSED\x10\x05*\xea\x02\n" +
+	"\x14SCAN_OUTCOME_REFUSED\x10\x05\x12\x18\n" +
+	"\x14SCAN_OUTCOME_SETTLED\x10\x06*\xea\x02\n" +
 	"\fSpecimenList\x12\x1d\n" +
 	"\x19SPECIMEN_LIST_UNSPECIFIED\x10\x00\x12\x1c\n" +
 	"\x18SPECIMEN_LIST_TO_COLLECT\x10\x01\x12\x1b\n" +
@@ -5660,7 +5731,7 @@ const file_lianzhen_v1_lab_specimen_proto_rawDesc = "" +
 	"%TURNAROUND_SEGMENT_COLLECT_TO_RECEIVE\x10\x02\x12'\n" +
 	"#TURNAROUND_SEGMENT_RECEIVE_TO_START\x10\x03\x12&\n" +
 	"\"TURNAROUND_SEGMENT_START_TO_REPORT\x10\x04\x12&\n" +
-	"\"TURNAROUND_SEGMENT_ORDER_TO_REPORT\x10\x052\x81\x19\n" +
+	"\"TURNAROUND_SEGMENT_ORDER_TO_REPORT\x10\x052\x91\x1a\n" +
 	"\x12LabSpecimenService\x12x\n" +
 	"\x0eCreateLabOrder\x12\".lianzhen.v1.CreateLabOrderRequest\x1a#.lianzhen.v1.CreateLabOrderResponse\"\x1d\x82\xd3\xe4\x93\x02\x17:\x01*\"\x12/api/v1/lab/orders\x12{\n" +
 	"\rCheckLabOrder\x12!.lianzhen.v1.CheckLabOrderRequest\x1a\".lianzhen.v1.CheckLabOrderResponse\"#\x82\xd3\xe4\x93\x02\x1d:\x01*\"\x18/api/v1/lab/orders:check\x12p\n" +
@@ -5674,7 +5745,9 @@ const file_lianzhen_v1_lab_specimen_proto_rawDesc = "" +
 	"\vRecordScans\x12\x1f.lianzhen.v1.RecordScansRequest\x1a .lianzhen.v1.RecordScansResponse\"%\x82\xd3\xe4\x93\x02\x1f:\x01*\"\x1a/api/v1/lab/specimens:scan\x12\x9e\x01\n" +
 	"\x0eGetLabSpecimen\x12\".lianzhen.v1.GetLabSpecimenRequest\x1a\x18.lianzhen.v1.LabSpecimen\"N\x82\xd3\xe4\x93\x02HZ!:\x01*\"\x1c/api/v1/lab/specimens:lookup\x12#/api/v1/lab/specimens/{specimen_id}\x12~\n" +
 	"\x10ListLabSpecimens\x12$.lianzhen.v1.ListLabSpecimensRequest\x1a%.lianzhen.v1.ListLabSpecimensResponse\"\x1d\x82\xd3\xe4\x93\x02\x17\x12\x15/api/v1/lab/specimens\x12\x87\x01\n" +
-	"\x11CountLabSpecimens\x12%.lianzhen.v1.CountLabSpecimensRequest\x1a&.lianzhen.v1.CountLabSpecimensResponse\"#\x82\xd3\xe4\x93\x02\x1d\x12\x1b/api/v1/lab/specimens:count\x12\x95\x01\n" +
+	"\x11CountLabSpecimens\x12%.lianzhen.v1.CountLabSpecimensRequest\x1a&.lianzhen.v1.CountLabSpecimensResponse\"#\x82\xd3\xe4\x93\x02\x1d\x12\x1b/api/v1/lab/specimens:count\x12\x8d\x01\n" +
+	"\n" +
+	"SettleScan\x12\x1e.lianzhen.v1.SettleScanRequest\x1a\x18.lianzhen.v1.LabSpecimen\"E\x82\xd3\xe4\x93\x02?:\x01*\":/api/v1/lab/specimens/{specimen_id}/scans/{scan_id}:settle\x12\x95\x01\n" +
 	"\x10SplitLabSpecimen\x12$.lianzhen.v1.SplitLabSpecimenRequest\x1a%.lianzhen.v1.SplitLabSpecimenResponse\"4\x82\xd3\xe4\x93\x02.:\x01*\")/api/v1/lab/specimens/{specimen_id}:split\x12\x8f\x01\n" +
 	"\x13ListSpecimenChanges\x12'.lianzhen.v1.ListSpecimenChangesRequest\x1a(.lianzhen.v1.ListSpecimenChangesResponse\"%\x82\xd3\xe4\x93\x02\x1f\x12\x1d/api/v1/lab/specimens:changes\x12r\n" +
 	"\x11CreateSpecimenBox\x12%.lianzhen.v1.CreateSpecimenBoxRequest\x1a\x18.lianzhen.v1.SpecimenBox\"\x1c\x82\xd3\xe4\x93\x02\x16:\x01*\"\x11/api/v1/lab/boxes\x12}\n" +
@@ -5700,7 +5773,7 @@ func file_lianzhen_v1_lab_specimen_proto_rawDescGZIP() []byte {
 }
 
 var file_lianzhen_v1_lab_specimen_proto_enumTypes = make([]protoimpl.EnumInfo, 9)
-var file_lianzhen_v1_lab_specimen_proto_msgTypes = make([]protoimpl.MessageInfo, 59)
+var file_lianzhen_v1_lab_specimen_proto_msgTypes = make([]protoimpl.MessageInfo, 60)
 var file_lianzhen_v1_lab_specimen_proto_goTypes = []any{
 	(LabLineStatus)(0),                   // 0: lianzhen.v1.LabLineStatus
 	(SpecimenState)(0),                   // 1: lianzhen.v1.SpecimenState
@@ -5744,152 +5817,153 @@ var file_lianzhen_v1_lab_specimen_proto_goTypes = []any{
 	(*CountLabSpecimensRequest)(nil),     // 39: lianzhen.v1.CountLabSpecimensRequest
 	(*CountLabSpecimensResponse)(nil),    // 40: lianzhen.v1.CountLabSpecimensResponse
 	(*SpecimenCount)(nil),                // 41: lianzhen.v1.SpecimenCount
-	(*SplitLabSpecimenRequest)(nil),      // 42: lianzhen.v1.SplitLabSpecimenRequest
-	(*SpecimenPortion)(nil),              // 43: lianzhen.v1.SpecimenPortion
-	(*SplitLabSpecimenResponse)(nil),     // 44: lianzhen.v1.SplitLabSpecimenResponse
-	(*ListSpecimenChangesRequest)(nil),   // 45: lianzhen.v1.ListSpecimenChangesRequest
-	(*ListSpecimenChangesResponse)(nil),  // 46: lianzhen.v1.ListSpecimenChangesResponse
-	(*SpecimenChange)(nil),               // 47: lianzhen.v1.SpecimenChange
-	(*CreateSpecimenBoxRequest)(nil),     // 48: lianzhen.v1.CreateSpecimenBoxRequest
-	(*SpecimenBox)(nil),                  // 49: lianzhen.v1.SpecimenBox
-	(*BoxTube)(nil),                      // 50: lianzhen.v1.BoxTube
-	(*ListSpecimenBoxesRequest)(nil),     // 51: lianzhen.v1.ListSpecimenBoxesRequest
-	(*ListSpecimenBoxesResponse)(nil),    // 52: lianzhen.v1.ListSpecimenBoxesResponse
-	(*GetSpecimenBoxRequest)(nil),        // 53: lianzhen.v1.GetSpecimenBoxRequest
-	(*MoveSpecimenBoxRequest)(nil),       // 54: lianzhen.v1.MoveSpecimenBoxRequest
-	(*UnloadSpecimenBoxRequest)(nil),     // 55: lianzhen.v1.UnloadSpecimenBoxRequest
-	(*TemperatureReading)(nil),           // 56: lianzhen.v1.TemperatureReading
-	(*RecordBoxTemperaturesRequest)(nil), // 57: lianzhen.v1.RecordBoxTemperaturesRequest
-	(*BoxClimate)(nil),                   // 58: lianzhen.v1.BoxClimate
-	(*GetBoxTemperaturesRequest)(nil),    // 59: lianzhen.v1.GetBoxTemperaturesRequest
-	(*GetBoxTemperaturesResponse)(nil),   // 60: lianzhen.v1.GetBoxTemperaturesResponse
-	(*QueryLabWorkRequest)(nil),          // 61: lianzhen.v1.QueryLabWorkRequest
-	(*QueryLabWorkResponse)(nil),         // 62: lianzhen.v1.QueryLabWorkResponse
-	(*LabWork)(nil),                      // 63: lianzhen.v1.LabWork
-	(*GetLabTurnaroundRequest)(nil),      // 64: lianzhen.v1.GetLabTurnaroundRequest
-	(*GetLabTurnaroundResponse)(nil),     // 65: lianzhen.v1.GetLabTurnaroundResponse
-	(*TurnaroundSummary)(nil),            // 66: lianzhen.v1.TurnaroundSummary
-	nil,                                  // 67: lianzhen.v1.SpecimenChange.DetailEntry
-	(*timestamppb.Timestamp)(nil),        // 68: google.protobuf.Timestamp
-	(IdentityGrade)(0),                   // 69: lianzhen.v1.IdentityGrade
-	(*OrderPatient)(nil),                 // 70: lianzhen.v1.OrderPatient
-	(Priority)(0),                        // 71: lianzhen.v1.Priority
-	(*fieldmaskpb.FieldMask)(nil),        // 72: google.protobuf.FieldMask
-	(Sex)(0),                             // 73: lianzhen.v1.Sex
-	(*durationpb.Duration)(nil),          // 74: google.protobuf.Duration
+	(*SettleScanRequest)(nil),            // 42: lianzhen.v1.SettleScanRequest
+	(*SplitLabSpecimenRequest)(nil),      // 43: lianzhen.v1.SplitLabSpecimenRequest
+	(*SpecimenPortion)(nil),              // 44: lianzhen.v1.SpecimenPortion
+	(*SplitLabSpecimenResponse)(nil),     // 45: lianzhen.v1.SplitLabSpecimenResponse
+	(*ListSpecimenChangesRequest)(nil),   // 46: lianzhen.v1.ListSpecimenChangesRequest
+	(*ListSpecimenChangesResponse)(nil),  // 47: lianzhen.v1.ListSpecimenChangesResponse
+	(*SpecimenChange)(nil),               // 48: lianzhen.v1.SpecimenChange
+	(*CreateSpecimenBoxRequest)(nil),     // 49: lianzhen.v1.CreateSpecimenBoxRequest
+	(*SpecimenBox)(nil),                  // 50: lianzhen.v1.SpecimenBox
+	(*BoxTube)(nil),                      // 51: lianzhen.v1.BoxTube
+	(*ListSpecimenBoxesRequest)(nil),     // 52: lianzhen.v1.ListSpecimenBoxesRequest
+	(*ListSpecimenBoxesResponse)(nil),    // 53: lianzhen.v1.ListSpecimenBoxesResponse
+	(*GetSpecimenBoxRequest)(nil),        // 54: lianzhen.v1.GetSpecimenBoxRequest
+	(*MoveSpecimenBoxRequest)(nil),       // 55: lianzhen.v1.MoveSpecimenBoxRequest
+	(*UnloadSpecimenBoxRequest)(nil),     // 56: lianzhen.v1.UnloadSpecimenBoxRequest
+	(*TemperatureReading)(nil),           // 57: lianzhen.v1.TemperatureReading
+	(*RecordBoxTemperaturesRequest)(nil), // 58: lianzhen.v1.RecordBoxTemperaturesRequest
+	(*BoxClimate)(nil),                   // 59: lianzhen.v1.BoxClimate
+	(*GetBoxTemperaturesRequest)(nil),    // 60: lianzhen.v1.GetBoxTemperaturesRequest
+	(*GetBoxTemperaturesResponse)(nil),   // 61: lianzhen.v1.GetBoxTemperaturesResponse
+	(*QueryLabWorkRequest)(nil),          // 62: lianzhen.v1.QueryLabWorkRequest
+	(*QueryLabWorkResponse)(nil),         // 63: lianzhen.v1.QueryLabWorkResponse
+	(*LabWork)(nil),                      // 64: lianzhen.v1.LabWork
+	(*GetLabTurnaroundRequest)(nil),      // 65: lianzhen.v1.GetLabTurnaroundRequest
+	(*GetLabTurnaroundResponse)(nil),     // 66: lianzhen.v1.GetLabTurnaroundResponse
+	(*TurnaroundSummary)(nil),            // 67: lianzhen.v1.TurnaroundSummary
+	nil,                                  // 68: lianzhen.v1.SpecimenChange.DetailEntry
+	(*timestamppb.Timestamp)(nil),        // 69: google.protobuf.Timestamp
+	(IdentityGrade)(0),                   // 70: lianzhen.v1.IdentityGrade
+	(*OrderPatient)(nil),                 // 71: lianzhen.v1.OrderPatient
+	(Priority)(0),                        // 72: lianzhen.v1.Priority
+	(*fieldmaskpb.FieldMask)(nil),        // 73: google.protobuf.FieldMask
+	(Sex)(0),                             // 74: lianzhen.v1.Sex
+	(*durationpb.Duration)(nil),          // 75: google.protobuf.Duration
 }
 var file_lianzhen_v1_lab_specimen_proto_depIdxs = []int32{
 	9,   // 0: lianzhen.v1.LabOrderLine.item:type_name -> lianzhen.v1.SpecimenCoding
 	0,   // 1: lianzhen.v1.LabOrderLine.status:type_name -> lianzhen.v1.LabLineStatus
-	68,  // 2: lianzhen.v1.LabOrderLine.ordered_at:type_name -> google.protobuf.Timestamp
-	68,  // 3: lianzhen.v1.LabOrderLine.reported_at:type_name -> google.protobuf.Timestamp
-	69,  // 4: lianzhen.v1.LabOrder.identity:type_name -> lianzhen.v1.IdentityGrade
-	70,  // 5: lianzhen.v1.LabOrder.patient:type_name -> lianzhen.v1.OrderPatient
-	71,  // 6: lianzhen.v1.LabOrder.priority:type_name -> lianzhen.v1.Priority
-	68,  // 7: lianzhen.v1.LabOrder.ordered_at:type_name -> google.protobuf.Timestamp
+	69,  // 2: lianzhen.v1.LabOrderLine.ordered_at:type_name -> google.protobuf.Timestamp
+	69,  // 3: lianzhen.v1.LabOrderLine.reported_at:type_name -> google.protobuf.Timestamp
+	70,  // 4: lianzhen.v1.LabOrder.identity:type_name -> lianzhen.v1.IdentityGrade
+	71,  // 5: lianzhen.v1.LabOrder.patient:type_name -> lianzhen.v1.OrderPatient
+	72,  // 6: lianzhen.v1.LabOrder.priority:type_name -> lianzhen.v1.Priority
+	69,  // 7: lianzhen.v1.LabOrder.ordered_at:type_name -> google.protobuf.Timestamp
 	10,  // 8: lianzhen.v1.LabOrder.lines:type_name -> lianzhen.v1.LabOrderLine
 	34,  // 9: lianzhen.v1.LabOrder.specimens:type_name -> lianzhen.v1.LabSpecimen
 	0,   // 10: lianzhen.v1.LabOrder.status:type_name -> lianzhen.v1.LabLineStatus
-	68,  // 11: lianzhen.v1.LabOrder.created_at:type_name -> google.protobuf.Timestamp
-	68,  // 12: lianzhen.v1.LabOrder.changed_at:type_name -> google.protobuf.Timestamp
-	68,  // 13: lianzhen.v1.LabOrderWarning.at:type_name -> google.protobuf.Timestamp
+	69,  // 11: lianzhen.v1.LabOrder.created_at:type_name -> google.protobuf.Timestamp
+	69,  // 12: lianzhen.v1.LabOrder.changed_at:type_name -> google.protobuf.Timestamp
+	69,  // 13: lianzhen.v1.LabOrderWarning.at:type_name -> google.protobuf.Timestamp
 	11,  // 14: lianzhen.v1.CreateLabOrderRequest.lab_order:type_name -> lianzhen.v1.LabOrder
 	11,  // 15: lianzhen.v1.CreateLabOrderResponse.lab_order:type_name -> lianzhen.v1.LabOrder
 	12,  // 16: lianzhen.v1.CreateLabOrderResponse.warnings:type_name -> lianzhen.v1.LabOrderWarning
 	9,   // 17: lianzhen.v1.CheckLabOrderRequest.items:type_name -> lianzhen.v1.SpecimenCoding
 	12,  // 18: lianzhen.v1.CheckLabOrderResponse.warnings:type_name -> lianzhen.v1.LabOrderWarning
-	68,  // 19: lianzhen.v1.ListLabOrdersRequest.ordered_from:type_name -> google.protobuf.Timestamp
-	68,  // 20: lianzhen.v1.ListLabOrdersRequest.ordered_to:type_name -> google.protobuf.Timestamp
+	69,  // 19: lianzhen.v1.ListLabOrdersRequest.ordered_from:type_name -> google.protobuf.Timestamp
+	69,  // 20: lianzhen.v1.ListLabOrdersRequest.ordered_to:type_name -> google.protobuf.Timestamp
 	0,   // 21: lianzhen.v1.ListLabOrdersRequest.status:type_name -> lianzhen.v1.LabLineStatus
 	11,  // 22: lianzhen.v1.ListLabOrdersResponse.lab_orders:type_name -> lianzhen.v1.LabOrder
 	11,  // 23: lianzhen.v1.UpdateLabOrderRequest.lab_order:type_name -> lianzhen.v1.LabOrder
-	72,  // 24: lianzhen.v1.UpdateLabOrderRequest.update_mask:type_name -> google.protobuf.FieldMask
-	68,  // 25: lianzhen.v1.BarcodeBlock.reserved_at:type_name -> google.protobuf.Timestamp
+	73,  // 24: lianzhen.v1.UpdateLabOrderRequest.update_mask:type_name -> google.protobuf.FieldMask
+	69,  // 25: lianzhen.v1.BarcodeBlock.reserved_at:type_name -> google.protobuf.Timestamp
 	23,  // 26: lianzhen.v1.ListBarcodeBlocksResponse.blocks:type_name -> lianzhen.v1.BarcodeBlock
 	7,   // 27: lianzhen.v1.PrintLabelsRequest.format:type_name -> lianzhen.v1.LabelFormat
 	28,  // 28: lianzhen.v1.PrintLabelsResponse.labels:type_name -> lianzhen.v1.SpecimenLabel
-	73,  // 29: lianzhen.v1.SpecimenLabel.sex:type_name -> lianzhen.v1.Sex
-	71,  // 30: lianzhen.v1.SpecimenLabel.priority:type_name -> lianzhen.v1.Priority
+	74,  // 29: lianzhen.v1.SpecimenLabel.sex:type_name -> lianzhen.v1.Sex
+	72,  // 30: lianzhen.v1.SpecimenLabel.priority:type_name -> lianzhen.v1.Priority
 	2,   // 31: lianzhen.v1.SpecimenScan.act:type_name -> lianzhen.v1.SpecimenAct
-	68,  // 32: lianzhen.v1.SpecimenScan.at:type_name -> google.protobuf.Timestamp
+	69,  // 32: lianzhen.v1.SpecimenScan.at:type_name -> google.protobuf.Timestamp
 	29,  // 33: lianzhen.v1.RecordScansRequest.scans:type_name -> lianzhen.v1.SpecimenScan
 	32,  // 34: lianzhen.v1.RecordScansResponse.answers:type_name -> lianzhen.v1.ScanAnswer
 	3,   // 35: lianzhen.v1.ScanAnswer.outcome:type_name -> lianzhen.v1.ScanOutcome
 	1,   // 36: lianzhen.v1.ScanAnswer.state:type_name -> lianzhen.v1.SpecimenState
 	2,   // 37: lianzhen.v1.PastScan.act:type_name -> lianzhen.v1.SpecimenAct
-	68,  // 38: lianzhen.v1.PastScan.at:type_name -> google.protobuf.Timestamp
-	68,  // 39: lianzhen.v1.PastScan.recorded_at:type_name -> google.protobuf.Timestamp
+	69,  // 38: lianzhen.v1.PastScan.at:type_name -> google.protobuf.Timestamp
+	69,  // 39: lianzhen.v1.PastScan.recorded_at:type_name -> google.protobuf.Timestamp
 	3,   // 40: lianzhen.v1.PastScan.outcome:type_name -> lianzhen.v1.ScanOutcome
 	9,   // 41: lianzhen.v1.LabSpecimen.type:type_name -> lianzhen.v1.SpecimenCoding
 	9,   // 42: lianzhen.v1.LabSpecimen.container:type_name -> lianzhen.v1.SpecimenCoding
-	71,  // 43: lianzhen.v1.LabSpecimen.priority:type_name -> lianzhen.v1.Priority
+	72,  // 43: lianzhen.v1.LabSpecimen.priority:type_name -> lianzhen.v1.Priority
 	1,   // 44: lianzhen.v1.LabSpecimen.state:type_name -> lianzhen.v1.SpecimenState
-	68,  // 45: lianzhen.v1.LabSpecimen.since:type_name -> google.protobuf.Timestamp
-	68,  // 46: lianzhen.v1.LabSpecimen.ordered_at:type_name -> google.protobuf.Timestamp
-	68,  // 47: lianzhen.v1.LabSpecimen.collected_at:type_name -> google.protobuf.Timestamp
-	68,  // 48: lianzhen.v1.LabSpecimen.received_at:type_name -> google.protobuf.Timestamp
-	68,  // 49: lianzhen.v1.LabSpecimen.started_at:type_name -> google.protobuf.Timestamp
-	68,  // 50: lianzhen.v1.LabSpecimen.reported_at:type_name -> google.protobuf.Timestamp
-	68,  // 51: lianzhen.v1.LabSpecimen.deadline_at:type_name -> google.protobuf.Timestamp
+	69,  // 45: lianzhen.v1.LabSpecimen.since:type_name -> google.protobuf.Timestamp
+	69,  // 46: lianzhen.v1.LabSpecimen.ordered_at:type_name -> google.protobuf.Timestamp
+	69,  // 47: lianzhen.v1.LabSpecimen.collected_at:type_name -> google.protobuf.Timestamp
+	69,  // 48: lianzhen.v1.LabSpecimen.received_at:type_name -> google.protobuf.Timestamp
+	69,  // 49: lianzhen.v1.LabSpecimen.started_at:type_name -> google.protobuf.Timestamp
+	69,  // 50: lianzhen.v1.LabSpecimen.reported_at:type_name -> google.protobuf.Timestamp
+	69,  // 51: lianzhen.v1.LabSpecimen.deadline_at:type_name -> google.protobuf.Timestamp
 	10,  // 52: lianzhen.v1.LabSpecimen.lines:type_name -> lianzhen.v1.LabOrderLine
 	4,   // 53: lianzhen.v1.LabSpecimen.list:type_name -> lianzhen.v1.SpecimenList
 	33,  // 54: lianzhen.v1.LabSpecimen.scans:type_name -> lianzhen.v1.PastScan
 	35,  // 55: lianzhen.v1.LabSpecimen.turnaround:type_name -> lianzhen.v1.SegmentTime
 	8,   // 56: lianzhen.v1.SegmentTime.segment:type_name -> lianzhen.v1.TurnaroundSegment
-	74,  // 57: lianzhen.v1.SegmentTime.took:type_name -> google.protobuf.Duration
+	75,  // 57: lianzhen.v1.SegmentTime.took:type_name -> google.protobuf.Duration
 	4,   // 58: lianzhen.v1.ListLabSpecimensRequest.list:type_name -> lianzhen.v1.SpecimenList
-	68,  // 59: lianzhen.v1.ListLabSpecimensRequest.received_from:type_name -> google.protobuf.Timestamp
-	68,  // 60: lianzhen.v1.ListLabSpecimensRequest.received_to:type_name -> google.protobuf.Timestamp
+	69,  // 59: lianzhen.v1.ListLabSpecimensRequest.received_from:type_name -> google.protobuf.Timestamp
+	69,  // 60: lianzhen.v1.ListLabSpecimensRequest.received_to:type_name -> google.protobuf.Timestamp
 	34,  // 61: lianzhen.v1.ListLabSpecimensResponse.specimens:type_name -> lianzhen.v1.LabSpecimen
 	41,  // 62: lianzhen.v1.CountLabSpecimensResponse.counts:type_name -> lianzhen.v1.SpecimenCount
 	4,   // 63: lianzhen.v1.SpecimenCount.list:type_name -> lianzhen.v1.SpecimenList
-	43,  // 64: lianzhen.v1.SplitLabSpecimenRequest.portions:type_name -> lianzhen.v1.SpecimenPortion
+	44,  // 64: lianzhen.v1.SplitLabSpecimenRequest.portions:type_name -> lianzhen.v1.SpecimenPortion
 	9,   // 65: lianzhen.v1.SpecimenPortion.container:type_name -> lianzhen.v1.SpecimenCoding
 	34,  // 66: lianzhen.v1.SplitLabSpecimenResponse.specimens:type_name -> lianzhen.v1.LabSpecimen
-	47,  // 67: lianzhen.v1.ListSpecimenChangesResponse.changes:type_name -> lianzhen.v1.SpecimenChange
-	68,  // 68: lianzhen.v1.SpecimenChange.at:type_name -> google.protobuf.Timestamp
-	67,  // 69: lianzhen.v1.SpecimenChange.detail:type_name -> lianzhen.v1.SpecimenChange.DetailEntry
+	48,  // 67: lianzhen.v1.ListSpecimenChangesResponse.changes:type_name -> lianzhen.v1.SpecimenChange
+	69,  // 68: lianzhen.v1.SpecimenChange.at:type_name -> google.protobuf.Timestamp
+	68,  // 69: lianzhen.v1.SpecimenChange.detail:type_name -> lianzhen.v1.SpecimenChange.DetailEntry
 	5,   // 70: lianzhen.v1.SpecimenBox.state:type_name -> lianzhen.v1.BoxState
-	68,  // 71: lianzhen.v1.SpecimenBox.created_at:type_name -> google.protobuf.Timestamp
-	68,  // 72: lianzhen.v1.SpecimenBox.sealed_at:type_name -> google.protobuf.Timestamp
-	68,  // 73: lianzhen.v1.SpecimenBox.handed_at:type_name -> google.protobuf.Timestamp
-	68,  // 74: lianzhen.v1.SpecimenBox.arrived_at:type_name -> google.protobuf.Timestamp
-	68,  // 75: lianzhen.v1.SpecimenBox.closed_at:type_name -> google.protobuf.Timestamp
-	50,  // 76: lianzhen.v1.SpecimenBox.tubes:type_name -> lianzhen.v1.BoxTube
-	58,  // 77: lianzhen.v1.SpecimenBox.climate:type_name -> lianzhen.v1.BoxClimate
+	69,  // 71: lianzhen.v1.SpecimenBox.created_at:type_name -> google.protobuf.Timestamp
+	69,  // 72: lianzhen.v1.SpecimenBox.sealed_at:type_name -> google.protobuf.Timestamp
+	69,  // 73: lianzhen.v1.SpecimenBox.handed_at:type_name -> google.protobuf.Timestamp
+	69,  // 74: lianzhen.v1.SpecimenBox.arrived_at:type_name -> google.protobuf.Timestamp
+	69,  // 75: lianzhen.v1.SpecimenBox.closed_at:type_name -> google.protobuf.Timestamp
+	51,  // 76: lianzhen.v1.SpecimenBox.tubes:type_name -> lianzhen.v1.BoxTube
+	59,  // 77: lianzhen.v1.SpecimenBox.climate:type_name -> lianzhen.v1.BoxClimate
 	6,   // 78: lianzhen.v1.BoxTube.finding:type_name -> lianzhen.v1.BoxFinding
-	68,  // 79: lianzhen.v1.BoxTube.came_at:type_name -> google.protobuf.Timestamp
-	71,  // 80: lianzhen.v1.BoxTube.priority:type_name -> lianzhen.v1.Priority
+	69,  // 79: lianzhen.v1.BoxTube.came_at:type_name -> google.protobuf.Timestamp
+	72,  // 80: lianzhen.v1.BoxTube.priority:type_name -> lianzhen.v1.Priority
 	1,   // 81: lianzhen.v1.BoxTube.state:type_name -> lianzhen.v1.SpecimenState
-	68,  // 82: lianzhen.v1.BoxTube.collected_at:type_name -> google.protobuf.Timestamp
-	68,  // 83: lianzhen.v1.BoxTube.deadline_at:type_name -> google.protobuf.Timestamp
+	69,  // 82: lianzhen.v1.BoxTube.collected_at:type_name -> google.protobuf.Timestamp
+	69,  // 83: lianzhen.v1.BoxTube.deadline_at:type_name -> google.protobuf.Timestamp
 	5,   // 84: lianzhen.v1.ListSpecimenBoxesRequest.state:type_name -> lianzhen.v1.BoxState
-	49,  // 85: lianzhen.v1.ListSpecimenBoxesResponse.boxes:type_name -> lianzhen.v1.SpecimenBox
+	50,  // 85: lianzhen.v1.ListSpecimenBoxesResponse.boxes:type_name -> lianzhen.v1.SpecimenBox
 	5,   // 86: lianzhen.v1.MoveSpecimenBoxRequest.to:type_name -> lianzhen.v1.BoxState
 	29,  // 87: lianzhen.v1.UnloadSpecimenBoxRequest.scans:type_name -> lianzhen.v1.SpecimenScan
-	68,  // 88: lianzhen.v1.TemperatureReading.at:type_name -> google.protobuf.Timestamp
-	56,  // 89: lianzhen.v1.RecordBoxTemperaturesRequest.readings:type_name -> lianzhen.v1.TemperatureReading
-	68,  // 90: lianzhen.v1.BoxClimate.first_at:type_name -> google.protobuf.Timestamp
-	68,  // 91: lianzhen.v1.BoxClimate.last_at:type_name -> google.protobuf.Timestamp
-	68,  // 92: lianzhen.v1.BoxClimate.out_from:type_name -> google.protobuf.Timestamp
-	68,  // 93: lianzhen.v1.BoxClimate.out_till:type_name -> google.protobuf.Timestamp
-	58,  // 94: lianzhen.v1.GetBoxTemperaturesResponse.climate:type_name -> lianzhen.v1.BoxClimate
-	56,  // 95: lianzhen.v1.GetBoxTemperaturesResponse.readings:type_name -> lianzhen.v1.TemperatureReading
-	68,  // 96: lianzhen.v1.QueryLabWorkRequest.received_since:type_name -> google.protobuf.Timestamp
-	63,  // 97: lianzhen.v1.QueryLabWorkResponse.work:type_name -> lianzhen.v1.LabWork
-	71,  // 98: lianzhen.v1.LabWork.priority:type_name -> lianzhen.v1.Priority
+	69,  // 88: lianzhen.v1.TemperatureReading.at:type_name -> google.protobuf.Timestamp
+	57,  // 89: lianzhen.v1.RecordBoxTemperaturesRequest.readings:type_name -> lianzhen.v1.TemperatureReading
+	69,  // 90: lianzhen.v1.BoxClimate.first_at:type_name -> google.protobuf.Timestamp
+	69,  // 91: lianzhen.v1.BoxClimate.last_at:type_name -> google.protobuf.Timestamp
+	69,  // 92: lianzhen.v1.BoxClimate.out_from:type_name -> google.protobuf.Timestamp
+	69,  // 93: lianzhen.v1.BoxClimate.out_till:type_name -> google.protobuf.Timestamp
+	59,  // 94: lianzhen.v1.GetBoxTemperaturesResponse.climate:type_name -> lianzhen.v1.BoxClimate
+	57,  // 95: lianzhen.v1.GetBoxTemperaturesResponse.readings:type_name -> lianzhen.v1.TemperatureReading
+	69,  // 96: lianzhen.v1.QueryLabWorkRequest.received_since:type_name -> google.protobuf.Timestamp
+	64,  // 97: lianzhen.v1.QueryLabWorkResponse.work:type_name -> lianzhen.v1.LabWork
+	72,  // 98: lianzhen.v1.LabWork.priority:type_name -> lianzhen.v1.Priority
 	9,   // 99: lianzhen.v1.LabWork.type:type_name -> lianzhen.v1.SpecimenCoding
-	68,  // 100: lianzhen.v1.LabWork.collected_at:type_name -> google.protobuf.Timestamp
-	68,  // 101: lianzhen.v1.LabWork.received_at:type_name -> google.protobuf.Timestamp
-	70,  // 102: lianzhen.v1.LabWork.patient:type_name -> lianzhen.v1.OrderPatient
-	68,  // 103: lianzhen.v1.GetLabTurnaroundRequest.ordered_from:type_name -> google.protobuf.Timestamp
-	68,  // 104: lianzhen.v1.GetLabTurnaroundRequest.ordered_to:type_name -> google.protobuf.Timestamp
-	66,  // 105: lianzhen.v1.GetLabTurnaroundResponse.summaries:type_name -> lianzhen.v1.TurnaroundSummary
-	71,  // 106: lianzhen.v1.TurnaroundSummary.priority:type_name -> lianzhen.v1.Priority
+	69,  // 100: lianzhen.v1.LabWork.collected_at:type_name -> google.protobuf.Timestamp
+	69,  // 101: lianzhen.v1.LabWork.received_at:type_name -> google.protobuf.Timestamp
+	71,  // 102: lianzhen.v1.LabWork.patient:type_name -> lianzhen.v1.OrderPatient
+	69,  // 103: lianzhen.v1.GetLabTurnaroundRequest.ordered_from:type_name -> google.protobuf.Timestamp
+	69,  // 104: lianzhen.v1.GetLabTurnaroundRequest.ordered_to:type_name -> google.protobuf.Timestamp
+	67,  // 105: lianzhen.v1.GetLabTurnaroundResponse.summaries:type_name -> lianzhen.v1.TurnaroundSummary
+	72,  // 106: lianzhen.v1.TurnaroundSummary.priority:type_name -> lianzhen.v1.Priority
 	8,   // 107: lianzhen.v1.TurnaroundSummary.segment:type_name -> lianzhen.v1.TurnaroundSegment
-	74,  // 108: lianzhen.v1.TurnaroundSummary.median:type_name -> google.protobuf.Duration
-	74,  // 109: lianzhen.v1.TurnaroundSummary.p90:type_name -> google.protobuf.Duration
-	74,  // 110: lianzhen.v1.TurnaroundSummary.longest:type_name -> google.protobuf.Duration
+	75,  // 108: lianzhen.v1.TurnaroundSummary.median:type_name -> google.protobuf.Duration
+	75,  // 109: lianzhen.v1.TurnaroundSummary.p90:type_name -> google.protobuf.Duration
+	75,  // 110: lianzhen.v1.TurnaroundSummary.longest:type_name -> google.protobuf.Duration
 	13,  // 111: lianzhen.v1.LabSpecimenService.CreateLabOrder:input_type -> lianzhen.v1.CreateLabOrderRequest
 	15,  // 112: lianzhen.v1.LabSpecimenService.CheckLabOrder:input_type -> lianzhen.v1.CheckLabOrderRequest
 	17,  // 113: lianzhen.v1.LabSpecimenService.GetLabOrder:input_type -> lianzhen.v1.GetLabOrderRequest
@@ -5903,43 +5977,45 @@ var file_lianzhen_v1_lab_specimen_proto_depIdxs = []int32{
 	36,  // 121: lianzhen.v1.LabSpecimenService.GetLabSpecimen:input_type -> lianzhen.v1.GetLabSpecimenRequest
 	37,  // 122: lianzhen.v1.LabSpecimenService.ListLabSpecimens:input_type -> lianzhen.v1.ListLabSpecimensRequest
 	39,  // 123: lianzhen.v1.LabSpecimenService.CountLabSpecimens:input_type -> lianzhen.v1.CountLabSpecimensRequest
-	42,  // 124: lianzhen.v1.LabSpecimenService.SplitLabSpecimen:input_type -> lianzhen.v1.SplitLabSpecimenRequest
-	45,  // 125: lianzhen.v1.LabSpecimenService.ListSpecimenChanges:input_type -> lianzhen.v1.ListSpecimenChangesRequest
-	48,  // 126: lianzhen.v1.LabSpecimenService.CreateSpecimenBox:input_type -> lianzhen.v1.CreateSpecimenBoxRequest
-	51,  // 127: lianzhen.v1.LabSpecimenService.ListSpecimenBoxes:input_type -> lianzhen.v1.ListSpecimenBoxesRequest
-	53,  // 128: lianzhen.v1.LabSpecimenService.GetSpecimenBox:input_type -> lianzhen.v1.GetSpecimenBoxRequest
-	54,  // 129: lianzhen.v1.LabSpecimenService.MoveSpecimenBox:input_type -> lianzhen.v1.MoveSpecimenBoxRequest
-	55,  // 130: lianzhen.v1.LabSpecimenService.UnloadSpecimenBox:input_type -> lianzhen.v1.UnloadSpecimenBoxRequest
-	57,  // 131: lianzhen.v1.LabSpecimenService.RecordBoxTemperatures:input_type -> lianzhen.v1.RecordBoxTemperaturesRequest
-	59,  // 132: lianzhen.v1.LabSpecimenService.GetBoxTemperatures:input_type -> lianzhen.v1.GetBoxTemperaturesRequest
-	61,  // 133: lianzhen.v1.LabSpecimenService.QueryLabWork:input_type -> lianzhen.v1.QueryLabWorkRequest
-	64,  // 134: lianzhen.v1.LabSpecimenService.GetLabTurnaround:input_type -> lianzhen.v1.GetLabTurnaroundRequest
-	14,  // 135: lianzhen.v1.LabSpecimenService.CreateLabOrder:output_type -> lianzhen.v1.CreateLabOrderResponse
-	16,  // 136: lianzhen.v1.LabSpecimenService.CheckLabOrder:output_type -> lianzhen.v1.CheckLabOrderResponse
-	11,  // 137: lianzhen.v1.LabSpecimenService.GetLabOrder:output_type -> lianzhen.v1.LabOrder
-	19,  // 138: lianzhen.v1.LabSpecimenService.ListLabOrders:output_type -> lianzhen.v1.ListLabOrdersResponse
-	11,  // 139: lianzhen.v1.LabSpecimenService.UpdateLabOrder:output_type -> lianzhen.v1.LabOrder
-	11,  // 140: lianzhen.v1.LabSpecimenService.CancelLabOrder:output_type -> lianzhen.v1.LabOrder
-	23,  // 141: lianzhen.v1.LabSpecimenService.ReserveBarcodes:output_type -> lianzhen.v1.BarcodeBlock
-	25,  // 142: lianzhen.v1.LabSpecimenService.ListBarcodeBlocks:output_type -> lianzhen.v1.ListBarcodeBlocksResponse
-	27,  // 143: lianzhen.v1.LabSpecimenService.PrintLabels:output_type -> lianzhen.v1.PrintLabelsResponse
-	31,  // 144: lianzhen.v1.LabSpecimenService.RecordScans:output_type -> lianzhen.v1.RecordScansResponse
-	34,  // 145: lianzhen.v1.LabSpecimenService.GetLabSpecimen:output_type -> lianzhen.v1.LabSpecimen
-	38,  // 146: lianzhen.v1.LabSpecimenService.ListLabSpecimens:output_type -> lianzhen.v1.ListLabSpecimensResponse
-	40,  // 147: lianzhen.v1.LabSpecimenService.CountLabSpecimens:output_type -> lianzhen.v1.CountLabSpecimensResponse
-	44,  // 148: lianzhen.v1.LabSpecimenService.SplitLabSpecimen:output_type -> lianzhen.v1.SplitLabSpecimenResponse
-	46,  // 149: lianzhen.v1.LabSpecimenService.ListSpecimenChanges:output_type -> lianzhen.v1.ListSpecimenChangesResponse
-	49,  // 150: lianzhen.v1.LabSpecimenService.CreateSpecimenBox:output_type -> lianzhen.v1.SpecimenBox
-	52,  // 151: lianzhen.v1.LabSpecimenService.ListSpecimenBoxes:output_type -> lianzhen.v1.ListSpecimenBoxesResponse
-	49,  // 152: lianzhen.v1.LabSpecimenService.GetSpecimenBox:output_type -> lianzhen.v1.SpecimenBox
-	49,  // 153: lianzhen.v1.LabSpecimenService.MoveSpecimenBox:output_type -> lianzhen.v1.SpecimenBox
-	31,  // 154: lianzhen.v1.LabSpecimenService.UnloadSpecimenBox:output_type -> lianzhen.v1.RecordScansResponse
-	58,  // 155: lianzhen.v1.LabSpecimenService.RecordBoxTemperatures:output_type -> lianzhen.v1.BoxClimate
-	60,  // 156: lianzhen.v1.LabSpecimenService.GetBoxTemperatures:output_type -> lianzhen.v1.GetBoxTemperaturesResponse
-	62,  // 157: lianzhen.v1.LabSpecimenService.QueryLabWork:output_type -> lianzhen.v1.QueryLabWorkResponse
-	65,  // 158: lianzhen.v1.LabSpecimenService.GetLabTurnaround:output_type -> lianzhen.v1.GetLabTurnaroundResponse
-	135, // [135:159] is the sub-list for method output_type
-	111, // [111:135] is the sub-list for method input_type
+	42,  // 124: lianzhen.v1.LabSpecimenService.SettleScan:input_type -> lianzhen.v1.SettleScanRequest
+	43,  // 125: lianzhen.v1.LabSpecimenService.SplitLabSpecimen:input_type -> lianzhen.v1.SplitLabSpecimenRequest
+	46,  // 126: lianzhen.v1.LabSpecimenService.ListSpecimenChanges:input_type -> lianzhen.v1.ListSpecimenChangesRequest
+	49,  // 127: lianzhen.v1.LabSpecimenService.CreateSpecimenBox:input_type -> lianzhen.v1.CreateSpecimenBoxRequest
+	52,  // 128: lianzhen.v1.LabSpecimenService.ListSpecimenBoxes:input_type -> lianzhen.v1.ListSpecimenBoxesRequest
+	54,  // 129: lianzhen.v1.LabSpecimenService.GetSpecimenBox:input_type -> lianzhen.v1.GetSpecimenBoxRequest
+	55,  // 130: lianzhen.v1.LabSpecimenService.MoveSpecimenBox:input_type -> lianzhen.v1.MoveSpecimenBoxRequest
+	56,  // 131: lianzhen.v1.LabSpecimenService.UnloadSpecimenBox:input_type -> lianzhen.v1.UnloadSpecimenBoxRequest
+	58,  // 132: lianzhen.v1.LabSpecimenService.RecordBoxTemperatures:input_type -> lianzhen.v1.RecordBoxTemperaturesRequest
+	60,  // 133: lianzhen.v1.LabSpecimenService.GetBoxTemperatures:input_type -> lianzhen.v1.GetBoxTemperaturesRequest
+	62,  // 134: lianzhen.v1.LabSpecimenService.QueryLabWork:input_type -> lianzhen.v1.QueryLabWorkRequest
+	65,  // 135: lianzhen.v1.LabSpecimenService.GetLabTurnaround:input_type -> lianzhen.v1.GetLabTurnaroundRequest
+	14,  // 136: lianzhen.v1.LabSpecimenService.CreateLabOrder:output_type -> lianzhen.v1.CreateLabOrderResponse
+	16,  // 137: lianzhen.v1.LabSpecimenService.CheckLabOrder:output_type -> lianzhen.v1.CheckLabOrderResponse
+	11,  // 138: lianzhen.v1.LabSpecimenService.GetLabOrder:output_type -> lianzhen.v1.LabOrder
+	19,  // 139: lianzhen.v1.LabSpecimenService.ListLabOrders:output_type -> lianzhen.v1.ListLabOrdersResponse
+	11,  // 140: lianzhen.v1.LabSpecimenService.UpdateLabOrder:output_type -> lianzhen.v1.LabOrder
+	11,  // 141: lianzhen.v1.LabSpecimenService.CancelLabOrder:output_type -> lianzhen.v1.LabOrder
+	23,  // 142: lianzhen.v1.LabSpecimenService.ReserveBarcodes:output_type -> lianzhen.v1.BarcodeBlock
+	25,  // 143: lianzhen.v1.LabSpecimenService.ListBarcodeBlocks:output_type -> lianzhen.v1.ListBarcodeBlocksResponse
+	27,  // 144: lianzhen.v1.LabSpecimenService.PrintLabels:output_type -> lianzhen.v1.PrintLabelsResponse
+	31,  // 145: lianzhen.v1.LabSpecimenService.RecordScans:output_type -> lianzhen.v1.RecordScansResponse
+	34,  // 146: lianzhen.v1.LabSpecimenService.GetLabSpecimen:output_type -> lianzhen.v1.LabSpecimen
+	38,  // 147: lianzhen.v1.LabSpecimenService.ListLabSpecimens:output_type -> lianzhen.v1.ListLabSpecimensResponse
+	40,  // 148: lianzhen.v1.LabSpecimenService.CountLabSpecimens:output_type -> lianzhen.v1.CountLabSpecimensResponse
+	34,  // 149: lianzhen.v1.LabSpecimenService.SettleScan:output_type -> lianzhen.v1.LabSpecimen
+	45,  // 150: lianzhen.v1.LabSpecimenService.SplitLabSpecimen:output_type -> lianzhen.v1.SplitLabSpecimenResponse
+	47,  // 151: lianzhen.v1.LabSpecimenService.ListSpecimenChanges:output_type -> lianzhen.v1.ListSpecimenChangesResponse
+	50,  // 152: lianzhen.v1.LabSpecimenService.CreateSpecimenBox:output_type -> lianzhen.v1.SpecimenBox
+	53,  // 153: lianzhen.v1.LabSpecimenService.ListSpecimenBoxes:output_type -> lianzhen.v1.ListSpecimenBoxesResponse
+	50,  // 154: lianzhen.v1.LabSpecimenService.GetSpecimenBox:output_type -> lianzhen.v1.SpecimenBox
+	50,  // 155: lianzhen.v1.LabSpecimenService.MoveSpecimenBox:output_type -> lianzhen.v1.SpecimenBox
+	31,  // 156: lianzhen.v1.LabSpecimenService.UnloadSpecimenBox:output_type -> lianzhen.v1.RecordScansResponse
+	59,  // 157: lianzhen.v1.LabSpecimenService.RecordBoxTemperatures:output_type -> lianzhen.v1.BoxClimate
+	61,  // 158: lianzhen.v1.LabSpecimenService.GetBoxTemperatures:output_type -> lianzhen.v1.GetBoxTemperaturesResponse
+	63,  // 159: lianzhen.v1.LabSpecimenService.QueryLabWork:output_type -> lianzhen.v1.QueryLabWorkResponse
+	66,  // 160: lianzhen.v1.LabSpecimenService.GetLabTurnaround:output_type -> lianzhen.v1.GetLabTurnaroundResponse
+	136, // [136:161] is the sub-list for method output_type
+	111, // [111:136] is the sub-list for method input_type
 	111, // [111:111] is the sub-list for extension type_name
 	111, // [111:111] is the sub-list for extension extendee
 	0,   // [0:111] is the sub-list for field type_name
@@ -5958,7 +6034,7 @@ func file_lianzhen_v1_lab_specimen_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_lianzhen_v1_lab_specimen_proto_rawDesc), len(file_lianzhen_v1_lab_specimen_proto_rawDesc)),
 			NumEnums:      9,
-			NumMessages:   59,
+			NumMessages:   60,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

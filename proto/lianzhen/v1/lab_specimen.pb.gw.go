@@ -582,6 +582,67 @@ func local_request_LabSpecimenService_CountLabSpecimens_0(ctx context.Context, m
 	return msg, metadata, err
 }
 
+func request_LabSpecimenService_SettleScan_0(ctx context.Context, marshaler runtime.Marshaler, client LabSpecimenServiceClient, req *http.Request, pathParams map[string]string) (proto.Message, runtime.ServerMetadata, error) {
+	var (
+		protoReq SettleScanRequest
+		metadata runtime.ServerMetadata
+		err      error
+	)
+	if err := marshaler.NewDecoder(req.Body).Decode(&protoReq); err != nil && !errors.Is(err, io.EOF) {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "%v", err)
+	}
+	val, ok := pathParams["specimen_id"]
+	if !ok {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "missing parameter %s", "specimen_id")
+	}
+	protoReq.SpecimenId, err = runtime.String(val)
+	if err != nil {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "type mismatch, parameter: %s, error: %v", "specimen_id", err)
+	}
+	val, ok = pathParams["scan_id"]
+	if !ok {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "missing parameter %s", "scan_id")
+	}
+	protoReq.ScanId, err = runtime.String(val)
+	if err != nil {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "type mismatch, parameter: %s, error: %v", "scan_id", err)
+	}
+	if req.Body != nil {
+		_, _ = io.Copy(io.Discard, req.Body)
+	}
+	msg, err := client.SettleScan(ctx, &protoReq, grpc.Header(&metadata.HeaderMD), grpc.Trailer(&metadata.TrailerMD))
+	return msg, metadata, err
+}
+
+func local_request_LabSpecimenService_SettleScan_0(ctx context.Context, marshaler runtime.Marshaler, server LabSpecimenServiceServer, req *http.Request, pathParams map[string]string) (proto.Message, runtime.ServerMetadata, error) {
+	var (
+		protoReq SettleScanRequest
+		metadata runtime.ServerMetadata
+		err      error
+	)
+	if err := marshaler.NewDecoder(req.Body).Decode(&protoReq); err != nil && !errors.Is(err, io.EOF) {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "%v", err)
+	}
+	val, ok := pathParams["specimen_id"]
+	if !ok {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "missing parameter %s", "specimen_id")
+	}
+	protoReq.SpecimenId, err = runtime.String(val)
+	if err != nil {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "type mismatch, parameter: %s, error: %v", "specimen_id", err)
+	}
+	val, ok = pathParams["scan_id"]
+	if !ok {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "missing parameter %s", "scan_id")
+	}
+	protoReq.ScanId, err = runtime.String(val)
+	if err != nil {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "type mismatch, parameter: %s, error: %v", "scan_id", err)
+	}
+	msg, err := server.SettleScan(ctx, &protoReq)
+	return msg, metadata, err
+}
+
 func request_LabSpecimenService_SplitLabSpecimen_0(ctx context.Context, marshaler runtime.Marshaler, client LabSpecimenServiceClient, req *http.Request, pathParams map[string]string) (proto.Message, runtime.ServerMetadata, error) {
 	var (
 		protoReq SplitLabSpecimenRequest
@@ -1305,6 +1366,26 @@ func RegisterLabSpecimenServiceHandlerServer(ctx context.Context, mux *runtime.S
 		}
 		forward_LabSpecimenService_CountLabSpecimens_0(annotatedContext, mux, outboundMarshaler, w, req, resp, mux.GetForwardResponseOptions()...)
 	})
+	mux.Handle(http.MethodPost, pattern_LabSpecimenService_SettleScan_0, func(w http.ResponseWriter, req *http.Request, pathParams map[string]string) {
+		ctx, cancel := context.WithCancel(req.Context())
+		defer cancel()
+		var stream runtime.ServerTransportStream
+		ctx = grpc.NewContextWithServerTransportStream(ctx, &stream)
+		inboundMarshaler, outboundMarshaler := runtime.MarshalerForRequest(mux, req)
+		annotatedContext, err := runtime.AnnotateIncomingContext(ctx, mux, req, "/lianzhen.v1.LabSpecimenService/SettleScan", runtime.WithHTTPPathPattern("/api/v1/lab/specimens/{specimen_id}/scans/{scan_id}:settle"))
+		if err != nil {
+			runtime.HTTPError(ctx, mux, outboundMarshaler, w, req, err)
+			return
+		}
+		resp, md, err := local_request_LabSpecimenService_SettleScan_0(annotatedContext, inboundMarshaler, server, req, pathParams)
+		md.HeaderMD, md.TrailerMD = metadata.Join(md.HeaderMD, stream.Header()), metadata.Join(md.TrailerMD, stream.Trailer())
+		annotatedContext = runtime.NewServerMetadataContext(annotatedContext, md)
+		if err != nil {
+			runtime.HTTPError(annotatedContext, mux, outboundMarshaler, w, req, err)
+			return
+		}
+		forward_LabSpecimenService_SettleScan_0(annotatedContext, mux, outboundMarshaler, w, req, resp, mux.GetForwardResponseOptions()...)
+	})
 	mux.Handle(http.MethodPost, pattern_LabSpecimenService_SplitLabSpecimen_0, func(w http.ResponseWriter, req *http.Request, pathParams map[string]string) {
 		ctx, cancel := context.WithCancel(req.Context())
 		defer cancel()
@@ -1820,6 +1901,23 @@ func RegisterLabSpecimenServiceHandlerClient(ctx context.Context, mux *runtime.S
 		}
 		forward_LabSpecimenService_CountLabSpecimens_0(annotatedContext, mux, outboundMarshaler, w, req, resp, mux.GetForwardResponseOptions()...)
 	})
+	mux.Handle(http.MethodPost, pattern_LabSpecimenService_SettleScan_0, func(w http.ResponseWriter, req *http.Request, pathParams map[string]string) {
+		ctx, cancel := context.WithCancel(req.Context())
+		defer cancel()
+		inboundMarshaler, outboundMarshaler := runtime.MarshalerForRequest(mux, req)
+		annotatedContext, err := runtime.AnnotateContext(ctx, mux, req, "/lianzhen.v1.LabSpecimenService/SettleScan", runtime.WithHTTPPathPattern("/api/v1/lab/specimens/{specimen_id}/scans/{scan_id}:settle"))
+		if err != nil {
+			runtime.HTTPError(ctx, mux, outboundMarshaler, w, req, err)
+			return
+		}
+		resp, md, err := request_LabSpecimenService_SettleScan_0(annotatedContext, inboundMarshaler, client, req, pathParams)
+		annotatedContext = runtime.NewServerMetadataContext(annotatedContext, md)
+		if err != nil {
+			runtime.HTTPError(annotatedContext, mux, outboundMarshaler, w, req, err)
+			return
+		}
+		forward_LabSpecimenService_SettleScan_0(annotatedContext, mux, outboundMarshaler, w, req, resp, mux.GetForwardResponseOptions()...)
+	})
 	mux.Handle(http.MethodPost, pattern_LabSpecimenService_SplitLabSpecimen_0, func(w http.ResponseWriter, req *http.Request, pathParams map[string]string) {
 		ctx, cancel := context.WithCancel(req.Context())
 		defer cancel()
@@ -2026,6 +2124,7 @@ var (
 	pattern_LabSpecimenService_GetLabSpecimen_1        = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2, 2, 3}, []string{"api", "v1", "lab", "specimens"}, "lookup"))
 	pattern_LabSpecimenService_ListLabSpecimens_0      = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2, 2, 3}, []string{"api", "v1", "lab", "specimens"}, ""))
 	pattern_LabSpecimenService_CountLabSpecimens_0     = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2, 2, 3}, []string{"api", "v1", "lab", "specimens"}, "count"))
+	pattern_LabSpecimenService_SettleScan_0            = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2, 2, 3, 1, 0, 4, 1, 5, 4, 2, 5, 1, 0, 4, 1, 5, 6}, []string{"api", "v1", "lab", "specimens", "specimen_id", "scans", "scan_id"}, "settle"))
 	pattern_LabSpecimenService_SplitLabSpecimen_0      = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2, 2, 3, 1, 0, 4, 1, 5, 4}, []string{"api", "v1", "lab", "specimens", "specimen_id"}, "split"))
 	pattern_LabSpecimenService_ListSpecimenChanges_0   = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2, 2, 3}, []string{"api", "v1", "lab", "specimens"}, "changes"))
 	pattern_LabSpecimenService_CreateSpecimenBox_0     = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2, 2, 3}, []string{"api", "v1", "lab", "boxes"}, ""))
@@ -2055,6 +2154,7 @@ var (
 	forward_LabSpecimenService_GetLabSpecimen_1        = runtime.ForwardResponseMessage
 	forward_LabSpecimenService_ListLabSpecimens_0      = runtime.ForwardResponseMessage
 	forward_LabSpecimenService_CountLabSpecimens_0     = runtime.ForwardResponseMessage
+	forward_LabSpecimenService_SettleScan_0            = runtime.ForwardResponseMessage
 	forward_LabSpecimenService_SplitLabSpecimen_0      = runtime.ForwardResponseMessage
 	forward_LabSpecimenService_ListSpecimenChanges_0   = runtime.ForwardResponseMessage
 	forward_LabSpecimenService_CreateSpecimenBox_0     = runtime.ForwardResponseMessage

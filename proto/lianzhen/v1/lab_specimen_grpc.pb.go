@@ -34,6 +34,7 @@ const (
 	LabSpecimenService_GetLabSpecimen_FullMethodName        = "/lianzhen.v1.LabSpecimenService/GetLabSpecimen"
 	LabSpecimenService_ListLabSpecimens_FullMethodName      = "/lianzhen.v1.LabSpecimenService/ListLabSpecimens"
 	LabSpecimenService_CountLabSpecimens_FullMethodName     = "/lianzhen.v1.LabSpecimenService/CountLabSpecimens"
+	LabSpecimenService_SettleScan_FullMethodName            = "/lianzhen.v1.LabSpecimenService/SettleScan"
 	LabSpecimenService_SplitLabSpecimen_FullMethodName      = "/lianzhen.v1.LabSpecimenService/SplitLabSpecimen"
 	LabSpecimenService_ListSpecimenChanges_FullMethodName   = "/lianzhen.v1.LabSpecimenService/ListSpecimenChanges"
 	LabSpecimenService_CreateSpecimenBox_FullMethodName     = "/lianzhen.v1.LabSpecimenService/CreateSpecimenBox"
@@ -78,6 +79,8 @@ type LabSpecimenServiceClient interface {
 	// A worklist: every tube is in exactly one. Those that have been there the longest come first.
 	ListLabSpecimens(ctx context.Context, in *ListLabSpecimensRequest, opts ...grpc.CallOption) (*ListLabSpecimensResponse, error)
 	CountLabSpecimens(ctx context.Context, in *CountLabSpecimensRequest, opts ...grpc.CallOption) (*CountLabSpecimensResponse, error)
+	// Notes that a person has looked at a scan that waits or contradicts others: it counts no more.
+	SettleScan(ctx context.Context, in *SettleScanRequest, opts ...grpc.CallOption) (*LabSpecimen, error)
 	// Fills aliquots from a tube that is at the laboratory.
 	SplitLabSpecimen(ctx context.Context, in *SplitLabSpecimenRequest, opts ...grpc.CallOption) (*SplitLabSpecimenResponse, error)
 	// What happened to tubes and boxes of the caller's institutions, in order, from a cursor on: at least once. A rejected tube that is to be
@@ -240,6 +243,16 @@ func (c *labSpecimenServiceClient) CountLabSpecimens(ctx context.Context, in *Co
 	return out, nil
 }
 
+func (c *labSpecimenServiceClient) SettleScan(ctx context.Context, in *SettleScanRequest, opts ...grpc.CallOption) (*LabSpecimen, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(LabSpecimen)
+	err := c.cc.Invoke(ctx, LabSpecimenService_SettleScan_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *labSpecimenServiceClient) SplitLabSpecimen(ctx context.Context, in *SplitLabSpecimenRequest, opts ...grpc.CallOption) (*SplitLabSpecimenResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(SplitLabSpecimenResponse)
@@ -381,6 +394,8 @@ type LabSpecimenServiceServer interface {
 	// A worklist: every tube is in exactly one. Those that have been there the longest come first.
 	ListLabSpecimens(context.Context, *ListLabSpecimensRequest) (*ListLabSpecimensResponse, error)
 	CountLabSpecimens(context.Context, *CountLabSpecimensRequest) (*CountLabSpecimensResponse, error)
+	// Notes that a person has looked at a scan that waits or contradicts others: it counts no more.
+	SettleScan(context.Context, *SettleScanRequest) (*LabSpecimen, error)
 	// Fills aliquots from a tube that is at the laboratory.
 	SplitLabSpecimen(context.Context, *SplitLabSpecimenRequest) (*SplitLabSpecimenResponse, error)
 	// What happened to tubes and boxes of the caller's institutions, in order, from a cursor on: at least once. A rejected tube that is to be
@@ -451,6 +466,9 @@ func (UnimplementedLabSpecimenServiceServer) ListLabSpecimens(context.Context, *
 }
 func (UnimplementedLabSpecimenServiceServer) CountLabSpecimens(context.Context, *CountLabSpecimensRequest) (*CountLabSpecimensResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method CountLabSpecimens not implemented")
+}
+func (UnimplementedLabSpecimenServiceServer) SettleScan(context.Context, *SettleScanRequest) (*LabSpecimen, error) {
+	return nil, status.Error(codes.Unimplemented, "method SettleScan not implemented")
 }
 func (UnimplementedLabSpecimenServiceServer) SplitLabSpecimen(context.Context, *SplitLabSpecimenRequest) (*SplitLabSpecimenResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method SplitLabSpecimen not implemented")
@@ -740,6 +758,24 @@ func _LabSpecimenService_CountLabSpecimens_Handler(srv interface{}, ctx context.
 	return interceptor(ctx, in, info, handler)
 }
 
+func _LabSpecimenService_SettleScan_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(SettleScanRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(LabSpecimenServiceServer).SettleScan(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: LabSpecimenService_SettleScan_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(LabSpecimenServiceServer).SettleScan(ctx, req.(*SettleScanRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _LabSpecimenService_SplitLabSpecimen_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(SplitLabSpecimenRequest)
 	if err := dec(in); err != nil {
@@ -996,6 +1032,10 @@ var LabSpecimenService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "CountLabSpecimens",
 			Handler:    _LabSpecimenService_CountLabSpecimens_Handler,
+		},
+		{
+			MethodName: "SettleScan",
+			Handler:    _LabSpecimenService_SettleScan_Handler,
 		},
 		{
 			MethodName: "SplitLabSpecimen",
