@@ -40,7 +40,7 @@ func StartLianzhen(t testing.TB, args ...string) *Lianzhen {
 	}
 	l.Authorization = "Bearer " + plant(t, l.Data, l.Institution)
 	serve := append([]string{
-		"serve", "--data", l.Data, "--http", address, "--grpc", free(), "--dimse", l.DIMSE, "--astm", free(), "--ops", free(),
+		"serve", "--data", l.Data, "--http", address, "--grpc", free(), "--dimse", l.DIMSE, "--mllp", free(), "--astm", free(), "--ops", free(),
 	}, args...)
 	cmd := exec.Command(program, serve...)
 	cmd.Env = slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "LIANZHEN_") }) // ours are no settings

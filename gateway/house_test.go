@@ -27,6 +27,7 @@ import (
 	"github.com/lianzhen/lianzhen/imaging"
 	"github.com/lianzhen/lianzhen/imaging/exchange"
 	"github.com/lianzhen/lianzhen/imaging/worklist"
+	"github.com/lianzhen/lianzhen/lab"
 	"github.com/lianzhen/lianzhen/lab/catalogue"
 	"github.com/lianzhen/lianzhen/lab/quality"
 	"github.com/lianzhen/lianzhen/lab/specimen"
@@ -70,7 +71,12 @@ func (l *logBook) String() string {
 
 func newHouse(t testing.TB, change ...func(*Deps)) *house {
 	t.Helper()
-	db, keys, blobs := storetest.SQLite(t), storetest.Keys(t), storetest.Dir(t)
+	return newHouseOver(t, storetest.SQLite(t), storetest.Dir(t), change...)
+}
+
+func newHouseOver(t testing.TB, db *store.DB, blobs store.Blobs, change ...func(*Deps)) *house {
+	t.Helper()
+	keys := storetest.Keys(t)
 	storetest.County(t, db)
 	spool, err := store.NewSpool(t.TempDir(), blobs, store.SpoolOptions{})
 	must(t, err)
@@ -97,6 +103,11 @@ func newHouse(t testing.TB, change ...func(*Deps)) *house {
 	})
 	for _, c := range change {
 		c(&deps)
+	}
+	if deps.Options.HL7.Accept == nil && deps.Options.ASTM.Accept == nil { // a test of a door alone takes messages by itself
+		deps.Lab = lab.New(db, blobs, room, lab.Desks{Catalogue: deps.Catalogue, Specimens: deps.Specimens, Quality: deps.Quality}, lab.Options{Link: LabLink(deps.Book)})
+		deps.Catalogue.OnMapped = deps.Lab.OnMapped
+		t.Cleanup(func() { _ = deps.Lab.Close(context.Background()) })
 	}
 	s, err := New(deps)
 	must(t, err)

@@ -193,6 +193,17 @@ var rpcRules = map[string]rule{
 	pb.LabQualityService_RevokeEqaCertificate_FullMethodName:    {kind: "directory", act: "manage"},
 	pb.LabQualityService_ListEqaCertificates_FullMethodName:     {kind: "directory", act: "read"},
 
+	pb.LabDispatchService_CreateLabSubscription_FullMethodName: {kind: "directory", act: "manage"},
+	pb.LabDispatchService_ListLabSubscriptions_FullMethodName:  {kind: "directory", act: "manage"},
+	pb.LabDispatchService_GetLabSubscription_FullMethodName:    {kind: "directory", act: "manage"},
+	pb.LabDispatchService_UpdateLabSubscription_FullMethodName: {kind: "directory", act: "manage"},
+	pb.LabDispatchService_DeleteLabSubscription_FullMethodName: {kind: "directory", act: "manage"},
+	pb.LabDispatchService_TestLabSubscription_FullMethodName:   {kind: "directory", act: "manage", search: true},
+	pb.LabDispatchService_ResumeLabSubscription_FullMethodName: {kind: "lab", act: "resolve"},
+	pb.LabDispatchService_ListLabDeliveries_FullMethodName:     {kind: "lab", act: "resolve"},
+	pb.LabDispatchService_RetryLabDelivery_FullMethodName:      {kind: "lab", act: "resolve"},
+	pb.LabDispatchService_SkipLabDelivery_FullMethodName:       {kind: "lab", act: "resolve"},
+
 	pb.PatientService_RegisterPatient_FullMethodName:   {kind: "patient", act: "register", search: true},
 	pb.PatientService_GetPatient_FullMethodName:        {kind: "patient", act: "read"},
 	pb.PatientService_OpenEncounter_FullMethodName:     {kind: "patient", act: "encounter"},

@@ -43,6 +43,7 @@ import (
 	"github.com/lianzhen/lianzhen/imaging/worklist"
 	"github.com/lianzhen/lianzhen/lab"
 	"github.com/lianzhen/lianzhen/lab/catalogue"
+	"github.com/lianzhen/lianzhen/lab/dispatch"
 	"github.com/lianzhen/lianzhen/lab/quality"
 	"github.com/lianzhen/lianzhen/lab/specimen"
 	pb "github.com/lianzhen/lianzhen/proto/lianzhen/v1"
@@ -67,6 +68,7 @@ type Deps struct {
 	Quality   *quality.Desk
 	Catalogue *catalogue.Desk
 	Lab       *lab.Centre
+	Dispatch  *dispatch.Desk
 	Specimens *specimen.Desk
 	Portal    http.Handler // everything that no other route takes; nil: nothing
 	Log       *slog.Logger // default slog.Default()
@@ -328,6 +330,7 @@ func (s *Server) register(g *grpc.Server) {
 	pb.RegisterLabCatalogueServiceServer(g, &labCatalogueServer{Server: s})
 	pb.RegisterLabServiceServer(g, &labServer{Server: s})
 	pb.RegisterLabSpecimenServiceServer(g, &labSpecimenServer{Server: s})
+	pb.RegisterLabDispatchServiceServer(g, &labDispatchServer{Server: s})
 	pb.RegisterReadingServiceServer(g, &readingServer{Server: s})
 	pb.RegisterRecognitionServiceServer(g, &recognitionServer{Server: s})
 	pb.RegisterAuditServiceServer(g, &auditServer{Server: s})

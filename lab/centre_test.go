@@ -60,7 +60,7 @@ func oru(control, filler, reported string, rows ...string) []byte {
 	lines := []string{
 		"MSH|^~\\&|LIS|SUWU|LIANZHEN|YONGJING|20261122093000+0800||ORU^R01^ORU_R01|" + control + "|P|2.5.1||||||UNICODE UTF-8",
 		"PID|1||E1^^^SUWU^PI||赵^秀英||19550304|F",
-		"OBR|1||" + filler + "|24326-1^电解质^LN|||20261122083000+0800||||||||||||||" + reported,
+		"OBR|1||" + filler + "|24326-1^电解质^LN|||20261122083000+0800|||||||||||||||" + reported,
 	}
 	for i, r := range rows {
 		f := strings.Split(r, "|")

@@ -28,7 +28,7 @@ import (
 type Judged struct {
 	Flags    []string       `json:"flags,omitempty"`    // HL7 table 0078, recomputed; none: it could not be
 	Interval string         `json:"interval,omitempty"` // the reference interval that was used, as a person reads it
-	Source   string         `json:"source,omitempty"`   // its id in the catalogue; empty: the sender's counts
+	Source   string         `json:"source,omitempty"`   // "sender", or its id in the catalogue
 	Rules    string         `json:"rules,omitempty"`    // pack and version that were asked
 	Held     string         `json:"held,omitempty"`     // why it may not be released without a decision
 	Findings []string       `json:"findings,omitempty"` // why rules did not release it by themselves: rule id and words
@@ -243,9 +243,6 @@ func (d *Judged) take(v verify.Verdict, q quality.State, at time.Time) {
 	}
 	if i := v.Inputs.Interval; i != nil {
 		d.Interval, d.Source = i.Text, i.ID
-		if i.ID == senderInterval {
-			d.Interval, d.Source = "", ""
-		}
 	}
 	for _, s := range v.Steps {
 		if s.Outcome == verify.Hold {

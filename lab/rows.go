@@ -4,7 +4,6 @@ package lab
 
 import (
 	"context"
-	"fmt"
 	"strings"
 	"time"
 

@@ -76,6 +76,9 @@ type config struct {
 		TLSAddress string // with the certificate of tls.cert
 		Dial       bool   // analysers that are TCP servers are called
 	}
+	Lab struct {
+		LocalReceivers bool // results may be sent to this machine, and by http:// to private addresses
+	}
 	Ops struct{ Address string } // metrics; pprof on a loopback address only
 	TCP struct {
 		Congestion string // control of what goes out over gRPC and HTTP; auto: bbr where the kernel has it; empty: the system's
@@ -167,6 +170,7 @@ func (c *config) settings() []setting {
 		{"astm.address", "ASTM (E1381, E1394) of laboratory analysers; empty: shut", &c.ASTM.Address},
 		{"astm.tls_address", "ASTM over TLS, with tls.cert; empty: shut", &c.ASTM.TLSAddress},
 		{"astm.dial", "call the analysers whose profile names an address, as those that are TCP servers", &c.ASTM.Dial},
+		{"lab.local_receivers", "results may be sent to programs on this machine, and by http:// to private addresses", &c.Lab.LocalReceivers},
 		{"ops.address", "metrics, and pprof where it is a loopback address; empty: shut", &c.Ops.Address},
 		{"tcp.congestion", "congestion control towards clients of gRPC and HTTP: auto (bbr where the kernel has it, better on lines that lose packets), the name of one, or empty: the system's", &c.TCP.Congestion},
 		{"drain", "how long a stopping server lets calls finish", &c.Drain},

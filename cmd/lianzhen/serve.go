@@ -25,6 +25,7 @@ import (
 	"github.com/lianzhen/lianzhen/imaging/worklist"
 	"github.com/lianzhen/lianzhen/lab"
 	"github.com/lianzhen/lianzhen/lab/catalogue"
+	"github.com/lianzhen/lianzhen/lab/dispatch"
 	"github.com/lianzhen/lianzhen/lab/quality"
 	"github.com/lianzhen/lianzhen/lab/specimen"
 	"github.com/lianzhen/lianzhen/reading"
@@ -75,6 +76,7 @@ type app struct {
 	quality   *quality.Desk
 	catalogue *catalogue.Desk
 	lab       *lab.Centre
+	dispatch  *dispatch.Desk
 
 	gateway   *gateway.Server
 	listeners gateway.Listeners
@@ -207,6 +209,7 @@ func (a *app) openRooms(ctx context.Context) (err error) {
 func (a *app) openLab() {
 	a.lab = lab.New(a.db, a.blobs, a.room, lab.Desks{Catalogue: a.catalogue, Specimens: a.specimens, Quality: a.quality}, lab.Options{Link: gateway.LabLink(a.book)})
 	a.catalogue.OnMapped = a.lab.OnMapped
+	a.dispatch = dispatch.New(a.db, a.lab, dispatch.Options{Local: a.cfg.Lab.LocalReceivers})
 	a.later(func() error {
 		ctx, cancel := context.WithTimeout(context.Background(), closeFor)
 		defer cancel()
@@ -231,7 +234,7 @@ func build(ctx context.Context, cfg config) (a *app, err error) {
 		return a, err
 	}
 	a.gateway, err = gateway.New(gateway.Deps{
-		DB: a.db, Keys: a.keys, Blobs: a.blobs, Book: a.book, Guard: a.guard, Desk: a.desk, Room: a.room, Imaging: a.imaging, ECG: a.ecg, Lab: a.lab,
+		DB: a.db, Keys: a.keys, Blobs: a.blobs, Book: a.book, Guard: a.guard, Desk: a.desk, Room: a.room, Imaging: a.imaging, ECG: a.ecg, Lab: a.lab, Dispatch: a.dispatch,
 		Worklist: a.orders, Exchange: a.peers, Quality: a.quality, Catalogue: a.catalogue, Specimens: a.specimens, Log: a.log, Options: opt,
 	})
 	if err != nil {
@@ -323,6 +326,9 @@ func (a *app) run(ctx context.Context) error {
 	ticking.Go(func() { a.ecg.Run(clock) })
 	ticking.Go(func() {
 		a.lab.Run(clock, func(err error) { a.log.Error("laboratory", "error", err) })
+	})
+	ticking.Go(func() {
+		a.dispatch.Run(clock, func(err error) { a.log.Error("results on their way", "error", err) })
 	})
 	if age := a.cfg.Imaging.CompactAfter; age > 0 {
 		if err := a.compactable(); err != nil {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -324,6 +325,50 @@ func TestASenderOfOurCodesSettlesThoseItSent(t *testing.T) {
 			t.Errorf("%v %+v", err, open)
 		}
 	})
+}
+
+func TestResolvingWhileCodesAreMapped(t *testing.T) {
+	d := newDesk(t, storetest.SQLite(t))
+	stop := make(chan struct{})
+	var readers sync.WaitGroup
+	for range 4 {
+		readers.Go(func() {
+			for {
+				select {
+				case <-stop:
+					return
+				default:
+				}
+				a, how, err := d.Resolve(t.Context(), d.db, storetest.Suwu, "a1", row("12", "", "", "4.2", "mmol/L"), serum())
+				if err != nil || (a.Code == "") != (how.By == Unmapped) {
+					t.Errorf("%s %+v %v", a.Code, how, err)
+					return
+				}
+			}
+		})
+	}
+	for i, analyte := range []string{"GLU", "UREA", "", "CHOL", "TG"} {
+		d.mustMap(t, MapRequest{Key: Key{Sender: storetest.Suwu, Code: "12"}, Analyte: analyte, Base: i, Reason: "again"})
+		if got, _ := d.take(t, storetest.Suwu, "", row("12", "", "", "4.2", "mmol/L"), serum()); got != analyte {
+			t.Errorf("%q counts, not %q", got, analyte)
+		}
+	}
+	close(stop)
+	readers.Wait()
+}
+
+func TestALongCodeIsFoundByWhatWasListed(t *testing.T) {
+	d := newDesk(t, storetest.SQLite(t))
+	long := row(strings.Repeat("长", 150), "", "", "4.2", "mmol/L")
+	d.take(t, storetest.Suwu, "", long, serum())
+	all, err := d.Unmapped(t.Context(), county, UnmappedFilter{Limit: 2})
+	if err != nil || len(all) != 1 {
+		t.Fatal(err, all)
+	}
+	d.mustMap(t, MapRequest{Key: all[0].Key, Analyte: "GLU"})
+	if got, _ := d.take(t, storetest.Suwu, "", long, serum()); got != "GLU" {
+		t.Error(got)
+	}
 }
 
 func TestSuggestions(t *testing.T) {

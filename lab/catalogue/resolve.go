@@ -70,7 +70,7 @@ func (d *Desk) Resolve(ctx context.Context, q store.Querier, sender record.Insti
 func (s *Snapshot) Resolve(sender record.InstitutionID, link string, r observation.Result, specimen observation.Specimen) (Analyte, How) {
 	at := cmp.Or(record.Micros(r.ObservedAt), record.Micros(r.AnalysedAt), record.Micros(specimen.CollectedAt), record.Micros(s.now()))
 	p := s.Pack(s.Centre(sender), record.FromMicros(at))
-	l := lookup{s: s, pack: p, sender: sender, link: link, unit: sentUnit(&r), specimen: p.Specimen(specimen.Type.Code, specimen.Type.Text), at: record.FromMicros(at)}
+	l := lookup{s: s, pack: p, sender: sender, link: word(link), unit: sentUnit(&r), specimen: p.Specimen(specimen.Type.Code, specimen.Type.Text), at: record.FromMicros(at)}
 	l.foreign = l.specimen == "" && !specimen.Type.Empty()
 	codes := codings(&r)
 	if len(codes) == 0 {
@@ -88,7 +88,7 @@ func (s *Snapshot) Resolve(sender record.InstitutionID, link string, r observati
 func codings(r *observation.Result) []observation.Coding {
 	var out []observation.Coding
 	for _, c := range append([]observation.Coding{r.Code}, r.Code.Alternates...) {
-		c.Code = strings.TrimSpace(cmp.Or(strings.TrimSpace(c.Code), c.Text))
+		c.Code, c.System = word(strings.TrimSpace(cmp.Or(strings.TrimSpace(c.Code), c.Text))), word(strings.TrimSpace(c.System))
 		if c.Code != "" {
 			out = append(out, c)
 		}
@@ -97,7 +97,7 @@ func codings(r *observation.Result) []observation.Coding {
 }
 
 func sentUnit(r *observation.Result) string {
-	return strings.TrimSpace(cmp.Or(r.Unit.Code, r.Unit.Text))
+	return word(strings.TrimSpace(cmp.Or(r.Unit.Code, r.Unit.Text)))
 }
 
 // lookup is one row that is being understood.

@@ -89,8 +89,7 @@ func TestOnlyOneAnswerCounts(t *testing.T) {
 
 func TestAReceiverThatClosesAfterEachMessage(t *testing.T) {
 	s := newSite(t, storetest.SQLite(t), quick)
-	var h *hospital
-	h = newHospital(t, always("AA"))
+	h := newHospital(t, always("AA and shut"))
 	sub := s.subscribe(Subscription{Kind: MLLP, Endpoint: h.address})
 	for i := range 5 {
 		s.take("E1", "F"+string(rune('A'+i)), i, "4.10|F")
@@ -100,6 +99,11 @@ func TestAReceiverThatClosesAfterEachMessage(t *testing.T) {
 	stop()
 	if h.most != 1 {
 		t.Errorf("%d messages in the air at once", h.most)
+	}
+	for _, d := range s.outbox(sub.ID) {
+		if d.Attempts != 1 {
+			t.Errorf("%d attempts", d.Attempts)
+		}
 	}
 }
 

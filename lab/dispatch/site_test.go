@@ -268,12 +268,13 @@ func (h *hospital) take(c net.Conn, raw []byte) bool {
 		head.ControlID = "ANOTHER"
 		return mllp.Write(c, head.Acknowledge(hl7.Ack{Code: hl7.AA}, hl7.Reply{ControlID: "A1"}), time.Second) == nil
 	}
-	a := hl7.Ack{Code: hl7.AckCode(x.answered)}
+	code, once := strings.CutSuffix(x.answered, " and shut")
+	a := hl7.Ack{Code: hl7.AckCode(code)}
 	if !a.Code.Positive() {
 		a.Text = "no such patient 赵秀英"
 		a.Problems = []hl7.Problem{{Place: "PID[1]-3", Code: hl7.UnknownKey, Text: "赵秀英"}}
 	}
-	return mllp.Write(c, head.Acknowledge(a, hl7.Reply{ControlID: "A1"}), time.Second) == nil
+	return mllp.Write(c, head.Acknowledge(a, hl7.Reply{ControlID: "A1"}), time.Second) == nil && !once
 }
 
 // rowsOf reads the rows of a message: "2823-3=4.10/F".

@@ -34,7 +34,7 @@ func (d *Desk) newHook(s *Subscription) (*hook, error) {
 	if err != nil {
 		return nil, err
 	}
-	key, err := base64.StdEncoding.DecodeString(strings.TrimPrefix(string(secret), secretMark))
+	key, err := keyOf(string(secret))
 	if err != nil {
 		return nil, err
 	}
@@ -52,6 +52,11 @@ func (d *Desk) newHook(s *Subscription) (*hook, error) {
 }
 
 func (h *hook) close() { h.client.CloseIdleConnections() }
+
+// keyOf is the key inside a secret.
+func keyOf(secret string) ([]byte, error) {
+	return base64.StdEncoding.DecodeString(strings.TrimPrefix(secret, secretMark))
+}
 
 // sign is webhook-signature.
 func sign(key []byte, id, at string, body []byte) string {

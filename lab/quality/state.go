@@ -44,6 +44,11 @@ func (d *Desk) StateKnown(ctx context.Context, q store.Querier, of Series, at, k
 	if err != nil {
 		return st, err
 	}
+	return d.attested(ctx, q, of, st, at, known)
+}
+
+// attested adds the certificate that attests an analyte, if there is one.
+func (d *Desk) attested(ctx context.Context, q store.Querier, of Series, st State, at, known time.Time) (State, error) {
 	c, err := d.certificateAt(ctx, q, of, at, known)
 	if err == nil && c != nil {
 		st.External, st.Certificate, st.Scope, st.From, st.Until = c.Number, c.ID, c.Scope, c.From, c.Until

@@ -5,6 +5,7 @@ package specimen
 import (
 	"context"
 	"slices"
+	"time"
 
 	"github.com/lianzhen/lianzhen/record"
 	"github.com/lianzhen/lianzhen/store"
@@ -41,6 +42,22 @@ func (d *Desk) OrderOf(ctx context.Context, q store.Querier, id OrderID) (Order,
 // Reported notes that analytes of a tube have their results, inside the centre's transaction; none named: all of them. A line is reported
 // when nothing of it is missing, and the tube when no line waits. What was not ordered is no fault: a laboratory may measure more.
 func (d *Desk) Reported(ctx context.Context, tx *store.Tx, id SpecimenID, analytes ...string) error {
+	return d.report(ctx, tx, id, func(_ *Line, analyte string) bool { return len(analytes) == 0 || slices.Contains(analytes, analyte) })
+}
+
+// Completed notes that no more results will come of items, by the code of the catalogue or of the orderer; none named: of every line of which
+// something was reported. Analysers leave out members of a panel that they do not measure.
+func (d *Desk) Completed(ctx context.Context, tx *store.Tx, id SpecimenID, items ...string) error {
+	return d.report(ctx, tx, id, func(l *Line, _ string) bool {
+		if len(items) == 0 {
+			return len(l.Done) > 0
+		}
+		return slices.Contains(items, l.Code) || slices.Contains(items, itemOf(l.Item))
+	})
+}
+
+// report marks what is done of the open lines of a tube, and brings the tube to where they are. Nothing counts of a tube that was sent back.
+func (d *Desk) report(ctx context.Context, tx *store.Tx, id SpecimenID, isDone func(l *Line, analyte string) bool) error {
 	if err := tx.Lock(ctx, specimenLock(id)); err != nil {
 		return err
 	}
@@ -53,21 +70,7 @@ func (d *Desk) Reported(ctx context.Context, tx *store.Tx, id SpecimenID, analyt
 	}
 	now := stamp(tx.Now())
 	for _, l := range openLines(sp.Lines) {
-		miss := l.Missing()
-		for _, a := range miss {
-			if len(analytes) == 0 || slices.Contains(analytes, a) {
-				l.Done = append(l.Done, a)
-			}
-		}
-		left := l.Missing()
-		switch {
-		case len(left) == len(miss) && l.Status == LineAnalysis:
-			continue
-		case len(left) == 0:
-			l.Status, l.ReportedAt = LineReported, now
-		case len(left) < len(miss):
-			l.Status = LineAnalysis
-		default:
+		if !l.finish(isDone, now) {
 			continue
 		}
 		if err := saveLine(ctx, tx, l); err != nil {
@@ -75,6 +78,27 @@ func (d *Desk) Reported(ctx context.Context, tx *store.Tx, id SpecimenID, analyt
 		}
 	}
 	return d.advance(ctx, tx, &sp)
+}
+
+// finish moves what is done out of what is missing, and reports whether the line changed.
+func (l *Line) finish(isDone func(l *Line, analyte string) bool, now time.Time) bool {
+	var fresh []string
+	left := 0
+	for _, a := range l.Missing() {
+		if isDone(l, a) {
+			fresh = append(fresh, a)
+		} else {
+			left++
+		}
+	}
+	if len(fresh) == 0 {
+		return false
+	}
+	l.Done, l.Status = append(l.Done, fresh...), LineAnalysis
+	if left == 0 {
+		l.Status, l.ReportedAt = LineReported, now
+	}
+	return true
 }
 
 // advance brings the tube to where its lines are.

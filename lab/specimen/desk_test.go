@@ -241,5 +241,23 @@ func TestATubeGoesItsWay(t *testing.T) {
 			t.Errorf("%v %v", again, err)
 		}
 		h.scan(county, id, Store, Discard)
+
+		short := h.create("CBC").Specimens[0]
+		for _, items := range [][]string{{"LIVER"}, {"CBC"}} {
+			must(t, h.db.Tx(ctx, func(tx *store.Tx) error {
+				if err := h.Reported(ctx, tx, short.ID, "WBC"); err != nil { // the analyser has no platelets
+					return err
+				}
+				return h.Completed(ctx, tx, short.ID, items...)
+			}))
+			want := map[string]State{"LIVER": Analysis, "CBC": Reported}[items[0]]
+			if sp := h.specimen(short.ID); sp.State != want {
+				t.Errorf("%v complete: %s", items, sp.State)
+			}
+		}
+		must(t, h.db.Tx(ctx, func(tx *store.Tx) error { return h.Reopened(ctx, tx, short.ID, "WBC") }))
+		if sp := h.specimen(short.ID); sp.State != Analysis || len(sp.Lines[0].Missing()) != 1 {
+			t.Errorf("%+v", sp)
+		}
 	})
 }

@@ -141,10 +141,15 @@ func (d *Desk) filter(b *sqlText, f Filter) error {
 	return nil
 }
 
-// Count is how many tubes of the scope stand in each list.
+// countedFor is how long a tube that is done with is counted: its list has all of them.
+const countedFor = 90 * 24 * time.Hour
+
+// Count is how many tubes of the scope stand in each list; of those that are done with, the ones of the last ninety days.
 func (d *Desk) Count(ctx context.Context, s record.Scope, f Filter) (map[List]int, error) {
 	f.List, f.Page = "", ""
 	b := &sqlText{}
+	b.and("(p.state IN ('planned', 'collected', 'packed', 'transport', 'received', 'analysis', 'lost') OR p.state IN ('reported', 'rejected', 'stored', " +
+		"'discarded', 'cancelled') AND p.state_at >= " + b.arg(record.Micros(d.db.Now().Add(-countedFor))) + ")")
 	b.and(d.reach(b, s, "p", true))
 	if err := d.filter(b, f); err != nil {
 		return nil, err

@@ -5,8 +5,9 @@
 //
 // Where things are:
 //
-//	profile.go  what differs between links        decode.go   which message is what, the walk over its groups
-//	patient.go  PID PV1 MRG                       service.go  ORC OBR TQ1
-//	specimen.go SPM SAC                           result.go   OBX; value.go: OBX-5 by OBX-2
+//	profile.go  what differs between links        decode.go   which message is what
+//	group.go    what belongs to which order       service.go  ORC OBR TQ1
+//	patient.go  PID PV1 MRG                       specimen.go SPM SAC
+//	result.go   OBX                               value.go    OBX-5 by OBX-2
 //	query.go    QPD QRD                           encode*.go  messages out
 package v2
