@@ -56,7 +56,7 @@ func (s *Server) newREST() (http.Handler, error) {
 	for _, register := range []func(context.Context, *runtime.ServeMux, *grpc.ClientConn) error{
 		pb.RegisterSessionServiceHandler, pb.RegisterDirectoryServiceHandler, pb.RegisterPatientServiceHandler,
 		pb.RegisterUploadServiceHandler, pb.RegisterImagingServiceHandler, pb.RegisterEcgServiceHandler, pb.RegisterWorklistServiceHandler, pb.RegisterExchangeServiceHandler,
-		pb.RegisterLabDispatchServiceHandler, pb.RegisterLabServiceHandler, pb.RegisterLabServiceHandler, pb.RegisterLabQualityServiceHandler, pb.RegisterLabSpecimenServiceHandler, pb.RegisterLabCatalogueServiceHandler,
+		pb.RegisterLabDispatchServiceHandler, pb.RegisterLabServiceHandler, pb.RegisterLabQualityServiceHandler, pb.RegisterLabSpecimenServiceHandler, pb.RegisterLabCatalogueServiceHandler,
 		pb.RegisterReadingServiceHandler, pb.RegisterRecognitionServiceHandler, pb.RegisterAuditServiceHandler,
 	} {
 		// Registering closes conn when its context ends; the server does that itself.

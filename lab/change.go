@@ -36,7 +36,18 @@ type change struct {
 type seen struct {
 	Row     string `json:"row"`
 	Version int    `json:"version"`
-	Reason  string `json:"reason"` // corrected withdrawn
+	Reason  string `json:"reason"` // corrected withdrawn, or confirmed: what follows says the same
+
+	since time.Time // nobody can have seen it before
+}
+
+// replacedBy is why a version goes where another comes into view.
+func replacedBy(old, r *Row) string {
+	a, b := old.state(), r.state()
+	if a.value == b.value && a.unit == b.unit && old.flags() == r.flags() && old.interval() == r.interval() {
+		return "confirmed"
+	}
+	return "corrected"
 }
 
 // take writes an arriving row.
@@ -68,7 +79,7 @@ func (ch *change) take(ctx context.Context, in *incoming, a *arrival) error {
 		}
 	}
 	if in.shown != nil && in.hides() {
-		reason := "corrected"
+		reason := replacedBy(in.shown, row)
 		if row.Result.Status == observation.Withdrawn {
 			reason = "withdrawn"
 		}
@@ -89,7 +100,7 @@ func (ch *change) hide(ctx context.Context, r Row, reason string) error {
 	if err != nil {
 		return fmt.Errorf("hide laboratory result: %w", err)
 	}
-	ch.hid = append(ch.hid, seen{r.ID, r.Version, reason})
+	ch.hid = append(ch.hid, seen{Row: r.ID, Version: r.Version, Reason: reason, since: r.RecordedAt})
 	ch.touched = true
 	return nil
 }
@@ -159,7 +170,7 @@ func (ch *change) tell() {
 	switch {
 	case slices.ContainsFunc(ch.hid, func(s seen) bool { return s.Reason == "withdrawn" }):
 		act = "lab.withdrawn"
-	case len(ch.hid) > 0:
+	case slices.ContainsFunc(ch.hid, func(s seen) bool { return s.Reason == "corrected" }):
 		act = "lab.corrected"
 	case len(ch.showed) > 0:
 		act = "lab.released"
@@ -326,5 +337,9 @@ func (r *Row) alarm() reading.Alarm {
 	if !r.Shown {
 		zh, en = "（尚未审核）", " (not validated yet)"
 	}
-	return reading.Alarm{Rule: x.Rule + ":" + x.Version, Finding: x.ZH + zh + "\n" + x.EN + en, Within: time.Duration(x.Minutes) * time.Minute}
+	out := reading.Alarm{Rule: x.Rule + ":" + x.Version, Finding: x.ZH + zh + "\n" + x.EN + en, Within: time.Duration(x.Minutes) * time.Minute}
+	for _, minutes := range x.Steps {
+		out.Escalate = append(out.Escalate, time.Duration(minutes)*time.Minute)
+	}
+	return out
 }

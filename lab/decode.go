@@ -82,7 +82,7 @@ func (c *Centre) decodeHL7(src Source) (*message, error) {
 		return nil, record.Errorf(record.Invalid, "a query is answered, not kept")
 	}
 	if d.Test {
-		return nil, &placed{"MSH-11", record.Errorf(record.Invalid, "MSH-11: a message of training or debugging is not taken")}
+		return nil, &placed{"MSH-11", record.Wrap(record.Invalid, &hl7.FormatError{Offset: -1, Place: "MSH-11", Code: hl7.UnsupportedProcess, Reason: "a message of training or debugging is not taken"}, "MSH-11: a message of training or debugging is not taken")}
 	}
 	out := &message{kind: d.Type, sentAt: d.SentAt, reports: d.Reports, orders: d.Orders, warnings: d.Warnings}
 	out.control, out.hash = v2.Identity(m)

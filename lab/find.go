@@ -141,6 +141,13 @@ func (c *Centre) Get(ctx context.Context, s record.Scope, id record.ExamID, v Vi
 		return Kept{}, record.Errorf(record.NotFound, "no laboratory report %s", id)
 	}
 	k := found[0].Kept
+	err = c.noteRead(ctx, s, record.Event{
+		Act: reportRead, Institution: k.Institution, Patient: k.Patient, Kind: "lab-report", Object: string(id),
+		Detail: map[string]string{"version": strconv.Itoa(k.Version)},
+	}, id)
+	if err != nil {
+		return Kept{}, err
+	}
 	where := map[View]string{Shown: " AND x.shown = 1", Working: " AND (x.shown = 1 OR x.latest = 1)", History: ""}[v]
 	if k.Rows, err = c.rows(ctx, c.db, `x.report_id = $1`+where+` ORDER BY x.number, x.id, x.version`, []any{string(id)}); err != nil {
 		return Kept{}, err
@@ -148,10 +155,21 @@ func (c *Centre) Get(ctx context.Context, s record.Scope, id record.ExamID, v Vi
 	if v != History {
 		k.hideWithdrawn()
 	}
-	return k, c.reads.Note(ctx, s, record.Event{
-		Act: reportRead, Institution: k.Institution, Patient: k.Patient, Kind: "lab-report", Object: string(id),
-		Detail: map[string]string{"version": strconv.Itoa(k.Version)},
-	})
+	return k, nil
+}
+
+// noteRead notes a reading before its values are read: whoever takes one of them out of view afterwards finds the reader, and what was taken out before is
+// not read. A change of the reports under way elsewhere has looked for readers already: it is waited for.
+func (c *Centre) noteRead(ctx context.Context, s record.Scope, e record.Event, reports ...record.ExamID) error {
+	fresh, err := c.reads.Noted(ctx, s, e)
+	if err != nil || !fresh { // within the minute: no change has looked for readers without finding this one
+		return err
+	}
+	names := make([]string, len(reports))
+	for i, id := range reports {
+		names[i] = "lab-report:" + string(id)
+	}
+	return c.db.Tx(ctx, func(tx *store.Tx) error { return tx.Lock(ctx, names...) })
 }
 
 // hideWithdrawn takes the values out of rows that are withdrawn: that something was there may be known, what it was may not.

@@ -65,13 +65,14 @@ func (c *Centre) holdRows(ctx context.Context) error {
 
 func (c *Centre) holdBeside(ctx context.Context, h quality.Hold) error {
 	ids, err := store.List(ctx, c.db, `SELECT DISTINCT report_id FROM lab_results WHERE laboratory_id = $1 AND analyte = $2 AND device = $3 AND latest = 1
-		AND held = 0 AND measured_at > $4 AND ($5 = 0 OR measured_at < $5) LIMIT 1000`,
+		AND held = 0 AND measured_at > $4 AND ($5 = 0 OR measured_at < $5) ORDER BY report_id`,
 		[]any{string(h.Of.Laboratory), h.Of.Analyte, h.Of.Device, record.Micros(h.Since), record.Micros(h.GoodAt)}, func(id *record.ExamID) []any { return []any{id} })
 	if err != nil {
 		return err
 	}
 	for _, id := range ids {
-		err := c.changeRows(ctx, id, func(ch *change, r *Row) error {
+		err := c.changeRows(ctx, id, func(ch *change, rows []Row, i int) error {
+			r := &rows[i]
 			if r.Analyte != h.Of.Analyte || r.Result.Device != h.Of.Device || r.Judged.Held != "" || !between(r.measuredAt(), h.Since, h.GoodAt) {
 				return nil
 			}
@@ -98,7 +99,7 @@ func (c *Centre) letGo(ctx context.Context) error {
 			return err
 		}
 		for _, id := range ids {
-			if err := c.changeRows(ctx, id, func(ch *change, r *Row) error { return c.letRowGo(ctx, ch, r) }); err != nil {
+			if err := c.changeRows(ctx, id, func(ch *change, rows []Row, i int) error { return c.letRowGo(ctx, ch, rows, i) }); err != nil {
 				return fmt.Errorf("let go of report %s: %w", id, err)
 			}
 		}
@@ -106,7 +107,8 @@ func (c *Centre) letGo(ctx context.Context) error {
 	}
 }
 
-func (c *Centre) letRowGo(ctx context.Context, ch *change, r *Row) error {
+func (c *Centre) letRowGo(ctx context.Context, ch *change, rows []Row, i int) error {
+	r := &rows[i]
 	if r.Judged.Held == "" || !r.Latest {
 		return nil
 	}
@@ -116,14 +118,15 @@ func (c *Centre) letRowGo(ctx context.Context, ch *change, r *Row) error {
 	}
 	r.Judged.Notes, r.Judged.Held = append(r.Judged.Notes, "质控裁定后放行 let go by quality control ["+r.Judged.Held+"]"), ""
 	if !r.Shown && validation(r.Validation).done() && r.Result.Status.Shown() {
-		r.Shown, r.ReleasedAt = true, ch.tx.Now()
-		ch.show(*r)
+		if err := ch.bring(ctx, rows, i, ch.tx.Now()); err != nil {
+			return err
+		}
 	}
 	return ch.update(ctx, r)
 }
 
 // changeRows does something to every row of a report that counts or is shown.
-func (c *Centre) changeRows(ctx context.Context, id record.ExamID, do func(ch *change, r *Row) error) error {
+func (c *Centre) changeRows(ctx context.Context, id record.ExamID, do func(ch *change, rows []Row, i int) error) error {
 	return c.db.Tx(ctx, func(tx *store.Tx) error {
 		tx.As(system)
 		ch, rows, err := c.changeOf(ctx, tx, system, id)
@@ -131,7 +134,7 @@ func (c *Centre) changeRows(ctx context.Context, id record.ExamID, do func(ch *c
 			return err
 		}
 		for i := range rows {
-			if err := do(ch, &rows[i]); err != nil {
+			if err := do(ch, rows, i); err != nil {
 				return err
 			}
 		}

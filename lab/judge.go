@@ -44,6 +44,7 @@ type CriticalValue struct {
 	ZH      string `json:"zh"`
 	EN      string `json:"en"`
 	Minutes int    `json:"minutes"`
+	Steps   []int  `json:"steps,omitempty"` // minutes after which it is passed on
 }
 
 // judge judges the rows that are new.
@@ -83,6 +84,7 @@ type judgement struct {
 	kind    string // of the specimen, in the catalogue
 	before  map[string][]verify.Previous
 	beside  []verify.Beside
+	review  *quality.Review
 	expired bool
 }
 
@@ -105,12 +107,12 @@ const (
 // look reads what rows are compared with: earlier results of the person at any clinic, and the other rows of the report.
 func (j *judgement) look(ctx context.Context, all []incoming) error {
 	args := []any{string(j.rep.Patient), record.Micros(j.rep.observed(j.a.receivedAt).Add(-historyFor)), string(j.rep.ID)}
-	var marks []string
+	var marks, asked []string
 	for i := range all {
 		if r := &all[i].row; r.Analyte != "" {
 			j.beside = append(j.beside, verify.Beside{Analyte: r.Analyte, Value: verify.ValueOf(r.Result.Value), Unit: r.UCUM})
-			if all[i].fate == fresh && !slices.Contains(args, any(r.Analyte)) {
-				args = append(args, r.Analyte)
+			if all[i].fate == fresh && !slices.Contains(asked, r.Analyte) {
+				asked, args = append(asked, r.Analyte), append(args, r.Analyte)
 				marks = append(marks, fmt.Sprintf("$%d", len(args)))
 			}
 		}
@@ -118,6 +120,10 @@ func (j *judgement) look(ctx context.Context, all []incoming) error {
 	j.before = map[string][]verify.Previous{}
 	if len(marks) == 0 {
 		return nil
+	}
+	var err error
+	if j.review, err = j.c.desks.Quality.Review(ctx, j.tx, j.rep.Laboratory, asked...); err != nil {
+		return err
 	}
 	shared := j.c.db.ScopeSQL(record.Scope{All: true, HideWithdrawn: true, Own: j.rep.Institution}, "x.institution_id", "x.patient_id", &args)
 	type earlier struct {
@@ -164,11 +170,11 @@ func (j *judgement) row(ctx context.Context, r *Row) (verify.Verdict, error) {
 // quality is the state of the controls when the row was measured, and why it is held.
 func (j *judgement) quality(ctx context.Context, r *Row) (quality.State, string, error) {
 	at := r.measuredAt()
-	state, err := j.c.desks.Quality.StateKnown(ctx, j.tx, quality.Series{Laboratory: r.laboratory, Device: r.Result.Device, Analyte: r.Analyte}, at, j.a.receivedAt)
+	state, err := j.review.StateKnown(ctx, r.Result.Device, r.Analyte, at, j.a.receivedAt)
 	if err != nil {
 		return state, "", err
 	}
-	hold, held, err := j.c.desks.Quality.Held(ctx, j.tx, r.laboratory, r.Result.Device, r.Analyte, at)
+	hold, held, err := j.review.Held(ctx, r.Result.Device, r.Analyte, at)
 	if err != nil || !held {
 		return state, "", err
 	}
@@ -254,7 +260,7 @@ func (d *Judged) take(v verify.Verdict, q quality.State, at time.Time) {
 	}
 	if len(v.Alarms) > 0 {
 		x := v.Alarms[0]
-		d.Critical = &CriticalValue{Rule: x.Rule, Version: x.Version, ZH: x.Name.ZH + "：" + x.Text.ZH, EN: x.Name.EN + ": " + x.Text.EN, Minutes: x.Minutes}
+		d.Critical = &CriticalValue{Rule: x.Rule, Version: x.Version, ZH: x.Name.ZH + "：" + x.Text.ZH, EN: x.Name.EN + ": " + x.Text.EN, Minutes: x.Minutes, Steps: x.Escalate}
 	}
 	d.Quality = qualityAt(q, at)
 }

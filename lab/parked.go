@@ -91,10 +91,16 @@ func (c *Centre) unpark(ctx context.Context, barcodes ...string) (int, error) {
 
 func (c *Centre) unparkOne(ctx context.Context, p Parked) error {
 	a, err := c.again(ctx, p)
-	if err != nil {
+	if err == nil && p.Place >= len(a.message.reports) { // its link has another profile now
+		err = record.Errorf(record.Conflict, "the message has no report %d any more", p.Place+1)
+	}
+	if k := record.KindOf(err); err != nil && (k == record.Unavailable || ctx.Err() != nil) {
 		return err
 	}
 	return c.db.Tx(ctx, func(tx *store.Tx) error {
+		if err != nil { // it stays, with the reason, and those behind it do not wait for it
+			return reason(ctx, tx, p, record.Public(err))
+		}
 		tx.As(a.scope)
 		st, err := c.takeReport(ctx, tx, a, p.Place)
 		switch {

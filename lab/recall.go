@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -24,7 +25,7 @@ type Recall struct {
 	SeenAt         time.Time
 	RaisedAt       time.Time
 	Reason         string // corrected withdrawn
-	Rows           []seen
+	Rows           []seen // that no longer stand
 	AcknowledgedAt time.Time
 	AcknowledgedBy string
 }
@@ -33,40 +34,104 @@ type Recall struct {
 const reportRead = "lab.read"
 
 // seeing are the acts that say that somebody saw values of a report.
-var seeing = []string{reportRead, "lab.printed", delivered, "lab.trended"}
+var seeing = []string{reportRead, "lab.printed", delivered}
 
-// recall tells everybody who opened the report while what no longer stands was in view.
-func (ch *change) recall(ctx context.Context, _ []Row) error {
-	if len(ch.hid) == 0 {
-		return nil
-	}
-	readers, err := ch.centre.room.Readers(ctx, ch.rep.ID, seeing...)
-	if err != nil {
-		return err
-	}
+// trended is the act of a reading of many reports at once: its object is a person with an analyte, or with wholeTable.
+const (
+	trended    = "lab.trended"
+	wholeTable = "cumulative"
+)
+
+// recall tells everybody who looked at the report since what no longer stands came. What follows and says the same recalls nobody.
+func (ch *change) recall(ctx context.Context, rows []Row) error {
+	var gone []seen
 	reason := "corrected"
 	for _, h := range ch.hid {
-		if h.Reason == "withdrawn" {
+		if h.Reason == "confirmed" {
+			continue
+		}
+		if gone = append(gone, h); h.Reason == "withdrawn" {
 			reason = h.Reason
 		}
 	}
+	if len(gone) == 0 {
+		return nil
+	}
+	readers, err := ch.readers(ctx, gone, rows)
+	if err != nil {
+		return err
+	}
+	since := slices.MinFunc(gone, func(a, b seen) int { return a.since.Compare(b.since) }).since.Add(-readAgainWithin)
 	for _, r := range readers {
-		if r.Kind == record.ActorSystem || r.Kind == record.ActorDevice {
+		if r.Kind == record.ActorSystem || r.Kind == record.ActorDevice || r.Last.Before(since) {
 			continue
 		}
-		if err := ch.recallReader(ctx, r, reason); err != nil {
+		if err := ch.recallReader(ctx, r, reason, gone); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (ch *change) recallReader(ctx context.Context, r reading.Reader, reason string) error {
+// readAgainWithin is how much earlier than its last reading a reader may have been noted: readings within a minute are one, and clocks differ.
+const readAgainWithin = 5 * time.Minute
+
+// readers are who opened the report, and who saw one of its values among those of other reports: in a trend or a table of the person.
+func (ch *change) readers(ctx context.Context, gone []seen, rows []Row) ([]reading.Reader, error) {
+	out, err := ch.centre.room.Readers(ctx, ch.rep.ID, seeing...)
+	if err != nil {
+		return nil, err
+	}
+	same, err := store.List(ctx, ch.tx, `SELECT CAST($1 AS TEXT) UNION SELECT same.id FROM patients me JOIN patients same ON same.person = me.person WHERE me.id = $1`,
+		[]any{string(ch.rep.Patient)}, func(id *string) []any { return []any{id} })
+	if err != nil {
+		return nil, err
+	}
+	told := map[string]int{}
+	for i, r := range out {
+		told[string(r.Kind)+r.ID+"@"+string(r.Institution)] = i
+	}
+	for _, object := range trendsOf(same, gone, rows) {
+		more, err := ch.centre.room.Readers(ctx, record.ExamID(object), trended)
+		if err != nil {
+			return nil, err
+		}
+		for _, r := range more {
+			key := string(r.Kind) + r.ID + "@" + string(r.Institution)
+			if i, known := told[key]; known {
+				out[i].Last = latest(out[i].Last, r.Last)
+				continue
+			}
+			told[key] = len(out)
+			out = append(out, r)
+		}
+	}
+	return out, nil
+}
+
+// trendsOf names the trends and tables that values are in, as readings of them are noted.
+func trendsOf(patients []string, gone []seen, rows []Row) []string {
+	of := []string{wholeTable}
+	for i := range rows {
+		if r := &rows[i]; r.Analyte != "" && !slices.Contains(of, r.Analyte) && slices.ContainsFunc(gone, func(s seen) bool { return s.Row == r.ID }) {
+			of = append(of, r.Analyte)
+		}
+	}
+	var out []string
+	for _, p := range patients {
+		for _, name := range of {
+			out = append(out, p+":"+name)
+		}
+	}
+	return out
+}
+
+func (ch *change) recallReader(ctx context.Context, r reading.Reader, reason string, gone []seen) error {
 	k, now := &ch.rep.Kept, ch.tx.Now()
 	id := record.NewID(now)
 	_, err := ch.tx.Exec(ctx, `INSERT INTO lab_recalls (id, report_id, institution_id, patient_id, reader_kind, reader_id, reader_name, seen_at, raised_at,
 		reason, rows) VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11)`, id, string(k.ID), string(r.Institution), string(k.Patient), string(r.Kind), r.ID, r.Name,
-		record.Micros(r.Last), record.Micros(now), reason, jsonText(ch.hid))
+		record.Micros(r.Last), record.Micros(now), reason, jsonText(gone))
 	if err != nil {
 		return fmt.Errorf("recall: %w", err)
 	}

@@ -75,18 +75,6 @@ func (c *Centre) changeOf(ctx context.Context, tx *store.Tx, s record.Scope, id 
 // release brings a row into view that two persons stand for; the version that was shown goes.
 func (ch *change) release(ctx context.Context, rows []Row, i int, by signature) error {
 	r := &rows[i]
-	was := r.state()
-	for k := range rows {
-		if rows[k].ID != r.ID || !rows[k].Shown || k == i {
-			continue
-		}
-		old := rows[k].state()
-		r.Result.Status, _ = supersededAs(&old, was)
-		if err := ch.hide(ctx, rows[k], "corrected"); err != nil {
-			return err
-		}
-		rows[k].Shown = false
-	}
 	if !r.Result.Status.Shown() {
 		r.Result.Status = observation.Final
 	}
@@ -97,13 +85,34 @@ func (ch *change) release(ctx context.Context, rows []Row, i int, by signature) 
 		}
 		r.Judged.Quality = qualityAt(q, by.at)
 	}
-	r.Shown, r.Validation, r.ReleasedAt = true, string(released), by.at
-	r.ReleasedBy, r.ReleasedName = by.reviewer, by.reviewerName
+	r.Validation, r.ReleasedBy, r.ReleasedName = string(released), by.reviewer, by.reviewerName
 	if r.ValidatedBy == "" {
 		r.ValidatedBy, r.ValidatedName, r.ValidatedAt = by.technician, by.technName, by.at
 	}
-	ch.show(*r)
+	if err := ch.bring(ctx, rows, i, by.at); err != nil {
+		return err
+	}
 	return ch.update(ctx, r)
+}
+
+// bring takes a version that was kept back into view; the one that was in view goes.
+func (ch *change) bring(ctx context.Context, rows []Row, i int, at time.Time) error {
+	r := &rows[i]
+	was := r.state()
+	for k := range rows {
+		old := rows[k].state()
+		if old.id != r.ID || !old.shown || k == i {
+			continue
+		}
+		r.Result.Status, _ = supersededAs(&old, was)
+		if err := ch.hide(ctx, rows[k], replacedBy(&rows[k], r)); err != nil {
+			return err
+		}
+		rows[k].Shown = false
+	}
+	r.Shown, r.ReleasedAt = true, at
+	ch.show(*r)
+	return nil
 }
 
 // update writes what persons changed of a version: never its value.
@@ -150,7 +159,6 @@ func (c *Centre) ValidateRows(ctx context.Context, s record.Scope, id record.Exa
 	if err := checkValidation(s, act, rowIDs, reason); err != nil {
 		return Kept{}, err
 	}
-	var out Kept
 	err := c.db.Tx(ctx, func(tx *store.Tx) error {
 		tx.As(s)
 		ch, rows, err := c.changeOf(ctx, tx, s, id)
@@ -170,13 +178,12 @@ func (c *Centre) ValidateRows(ctx context.Context, s record.Scope, id record.Exa
 			Act: "lab." + strings.ReplaceAll(string(act), "-", "_"), Institution: ch.rep.Institution, Patient: ch.rep.Patient, Kind: "lab-report", Object: string(id),
 			Outcome: record.Success, Detail: map[string]string{"rows": strings.Join(rowIDs, " ")},
 		}.By(s))
-		if err := ch.finish(ctx, rows, &StoredReport{}); err != nil {
-			return err
-		}
-		out, out.Rows = ch.rep.Kept, rows
-		return nil
+		return ch.finish(ctx, rows, &StoredReport{})
 	})
-	return out, err
+	if err != nil {
+		return Kept{}, err
+	}
+	return c.Get(ctx, s, id, Working) // who is answered reads
 }
 
 const maxRowsAtOnce = 500
@@ -231,10 +238,10 @@ func (ch *change) validate(ctx context.Context, rows []Row, i int, act Validatio
 			return record.Errorf(record.Precondition, "row %s is not held", r.ID)
 		}
 		r.Judged.Notes, r.Judged.Held = append(r.Judged.Notes, name+": "+reason+" ["+r.Judged.Held+"]"), ""
-		if v := validation(r.Validation); v.done() { // its sender stands for it
-			r.Shown, r.ReleasedBy, r.ReleasedName, r.ReleasedAt = r.Result.Status.Shown(), me, name, now
-			if r.Shown {
-				ch.show(*r)
+		if v := validation(r.Validation); v.done() && !r.Shown && r.Result.Status.Shown() { // its sender stands for it
+			r.ReleasedBy, r.ReleasedName = me, name
+			if err := ch.bring(ctx, rows, i, now); err != nil {
+				return err
 			}
 		}
 	default:
@@ -272,7 +279,13 @@ func (c *Centre) WithdrawReport(ctx context.Context, s record.Scope, id record.E
 		if err := ch.finish(ctx, rows, &StoredReport{}); err != nil {
 			return err
 		}
-		out, out.Rows = ch.rep.Kept, rows
+		out = ch.rep.Kept
+		for i := range rows {
+			if rows[i].Latest {
+				out.Rows = append(out.Rows, rows[i])
+			}
+		}
+		out.hideWithdrawn()
 		return nil
 	})
 	return out, err

@@ -179,12 +179,29 @@ func sheetRow(k *Kept, r *Row, pack *catalogue.Pack) sheet.Row {
 	if validation(r.Validation) == byRules {
 		out.Auto = r.Judged.Rules
 	}
-	for i := range k.Rows {
-		if old := &k.Rows[i]; old.ID == r.ID && old.Version < r.Version && !old.HiddenAt.IsZero() && old.Result.Status != observation.Withdrawn {
-			out.Was = &sheet.Was{Result: old.Result.Value.String(), Unit: old.Result.Unit.Display(), Range: cmp.Or(old.Result.Range, old.Judged.Interval)}
-		}
+	if old := k.before(r); old != nil {
+		out.Was = &sheet.Was{Result: old.Result.Value.String(), Unit: old.Result.Unit.Display(), Range: cmp.Or(old.Result.Range, old.Judged.Interval)}
 	}
 	return out
+}
+
+// before is the version that was in view before a row, nil if there was none, it said the same, or it was taken back: what is taken back is told to nobody.
+func (k *Kept) before(r *Row) *Row {
+	var last *Row
+	gone := 0 // the last withdrawal before the row
+	for i := range k.Rows {
+		switch old := &k.Rows[i]; {
+		case old.ID != r.ID || old.Version >= r.Version:
+		case old.Result.Status == observation.Withdrawn:
+			gone = max(gone, old.Version)
+		case !old.HiddenAt.IsZero() && (last == nil || old.Version > last.Version):
+			last = old
+		}
+	}
+	if last == nil || last.Version < gone || replacedBy(last, r) == "confirmed" {
+		return nil
+	}
+	return last
 }
 
 // isolateOf reports a row that belongs to the microbiology tree: it has a sub id that others share (HL7 v2.5.1 7.3.4, OBX-4).

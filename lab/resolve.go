@@ -91,7 +91,7 @@ func (c *Centre) remapReport(ctx context.Context, tx *store.Tx, id record.ExamID
 		return err
 	}
 	a := &arrival{scope: system, site: site{institution: ch.rep.Laboratory}, link: Link{ID: ch.rep.Link}, id: record.NewID(tx.Now()), receivedAt: tx.Now(), snap: snap}
-	var changed []*Row
+	var changed []int
 	for i := range rows {
 		r := &rows[i]
 		found, _ := snap.Resolve(ch.rep.Laboratory, ch.rep.Link, r.Result, ch.rep.Specimen)
@@ -101,7 +101,7 @@ func (c *Centre) remapReport(ctx context.Context, tx *store.Tx, id record.ExamID
 		ch.dropped += " " + r.Item
 		now := knownAs(found, &r.Result)
 		r.Analyte, r.Item, r.LOINC, r.UCUM, r.Judged = now.analyte, now.item, now.loinc, now.ucum, Judged{}
-		changed = append(changed, r)
+		changed = append(changed, i)
 	}
 	if err := c.judgeAgain(ctx, ch, a, rows, changed); err != nil {
 		return err
@@ -113,7 +113,7 @@ func (c *Centre) remapReport(ctx context.Context, tx *store.Tx, id record.ExamID
 }
 
 // judgeAgain judges the rows that have got another meaning, and shows those that rules release now.
-func (c *Centre) judgeAgain(ctx context.Context, ch *change, a *arrival, rows []Row, changed []*Row) error {
+func (c *Centre) judgeAgain(ctx context.Context, ch *change, a *arrival, rows []Row, changed []int) error {
 	if len(changed) == 0 {
 		return nil
 	}
@@ -128,15 +128,17 @@ func (c *Centre) judgeAgain(ctx context.Context, ch *change, a *arrival, rows []
 	if err := j.look(ctx, all); err != nil {
 		return err
 	}
-	for _, r := range changed {
+	for _, i := range changed {
+		r := &rows[i]
 		if r.Analyte != "" {
 			if _, err := j.row(ctx, r); err != nil {
 				return err
 			}
 		}
 		if !r.Shown && validation(r.Validation).done() && r.Judged.Held == "" && r.Result.Status.Shown() && r.Latest {
-			r.Shown, r.ReleasedAt = true, a.receivedAt
-			ch.show(*r)
+			if err := ch.bring(ctx, rows, i, a.receivedAt); err != nil {
+				return err
+			}
 		} else if r.Shown && r.Judged.Critical != nil && a.receivedAt.Sub(r.ObservedAt) < stillUrgent {
 			ch.alarms = append(ch.alarms, *r)
 		}

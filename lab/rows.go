@@ -158,6 +158,9 @@ func (in *incoming) place(have []Row) {
 	old := in.before.state()
 	in.fate = fateOf(&old, in.row.state())
 	in.row.Version = in.before.Version + 1
+	if in.fate == fresh && in.row.OrderedBy.Before(old.at) { // taken back under an older instant: what is not newer than the value stays away
+		in.row.OrderedBy = old.at
+	}
 	if in.shown != nil {
 		seen := in.shown.state()
 		if status, changed := supersededAs(&seen, in.row.state()); changed && in.fate == fresh {

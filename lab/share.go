@@ -39,11 +39,24 @@ func (ch *change) share(ctx context.Context, rows []Row) error {
 	}
 	var all []record.Result
 	for _, item := range sortedKeys(items) {
+		if ch.nothingOf(ctx, item, items[item]) {
+			continue
+		}
 		res := ch.rep.itemResult(item, items[item], ch.tx.Now())
 		res.Exam.Complete = res.Exam.Complete && covers(pack, item, items[item])
 		all = append(all, res)
 	}
 	return ch.tx.PutResults(ctx, all...)
+}
+
+// nothingOf reports an item that was never shared and has nothing in view yet: others learn of it when somebody stands for it.
+func (ch *change) nothingOf(ctx context.Context, item string, rows []*Row) bool {
+	if slices.ContainsFunc(rows, func(r *Row) bool { return r.Shown }) {
+		return false
+	}
+	var n int
+	err := ch.tx.QueryRow(ctx, `SELECT COUNT(*) FROM results WHERE exam_id = $1`, string(itemID(ch.rep.ID, item))).Scan(&n)
+	return err == nil && n == 0
 }
 
 // unshare adds the items that had a result and have no row any more, so that it is taken back too.

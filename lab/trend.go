@@ -55,6 +55,10 @@ func (c *Centre) Trend(ctx context.Context, s record.Scope, patient record.Patie
 	if !record.ValidID(string(patient)) || analyte == "" {
 		return Trend{}, record.Errorf(record.Invalid, "trend: want a patient and an analyte")
 	}
+	err := c.noteRead(ctx, s, record.Event{Act: trended, Patient: patient, Kind: "lab-trend", Object: string(patient) + ":" + analyte})
+	if err != nil {
+		return Trend{}, err
+	}
 	args := []any{string(patient), analyte, record.Micros(from), record.Micros(to)}
 	where := `x.patient_id IN (SELECT CAST($1 AS TEXT) UNION SELECT same.id FROM patients me JOIN patients same ON same.person = me.person WHERE me.id = $1)
 		AND x.analyte = $2 AND x.shown = 1 AND x.observed_at >= $3 AND ($4 = 0 OR x.observed_at <= $4) AND ` +
@@ -72,14 +76,7 @@ func (c *Centre) Trend(ctx context.Context, s record.Scope, patient record.Patie
 		return Trend{}, err
 	}
 	out.compare(points, pack)
-	reports := map[record.ExamID]bool{}
-	for _, p := range out.Points {
-		reports[p.Report] = true
-	}
-	return out, c.reads.Note(ctx, s, record.Event{
-		Act: "lab.trended", Patient: patient, Kind: "lab-trend", Object: string(patient) + ":" + analyte,
-		Detail: map[string]string{"points": fmt.Sprint(len(out.Points)), "reports": fmt.Sprint(len(reports))},
-	})
+	return out, nil
 }
 
 type trendPoint struct {
@@ -162,6 +159,10 @@ const maxColumns = 50
 
 // Cumulative gives the newest reports of a person inside the scope as one table.
 func (c *Centre) Cumulative(ctx context.Context, s record.Scope, patient record.PatientID, reports int) (Cumulative, error) {
+	err := c.noteRead(ctx, s, record.Event{Act: trended, Patient: patient, Kind: "lab-trend", Object: string(patient) + ":" + wholeTable})
+	if err != nil {
+		return Cumulative{}, err
+	}
 	args := []any{string(patient)}
 	found, err := c.reportRows(ctx, c.db, `r.patient_id IN (SELECT CAST($1 AS TEXT) UNION
 		SELECT same.id FROM patients me JOIN patients same ON same.person = me.person WHERE me.id = $1) AND r.released_at > 0 AND `+
@@ -191,8 +192,5 @@ func (c *Centre) Cumulative(ctx context.Context, s record.Scope, patient record.
 			out.Lines[i].Cells[column] = r
 		}
 	}
-	return out, c.reads.Note(ctx, s, record.Event{
-		Act: "lab.trended", Patient: patient, Kind: "lab-trend", Object: string(patient) + ":cumulative",
-		Detail: map[string]string{"reports": fmt.Sprint(len(out.Reports))},
-	})
+	return out, nil
 }

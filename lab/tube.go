@@ -5,6 +5,7 @@ package lab
 import (
 	"cmp"
 	"context"
+	"errors"
 	"slices"
 	"strings"
 	"time"
@@ -37,8 +38,13 @@ func (c *Centre) tubeOf(ctx context.Context, tx *store.Tx, a *arrival, r *observ
 		return nil, nil
 	}
 	sp, ok, err := c.desks.Specimens.ByBarcode(ctx, tx, a.site.institution, r.Specimen.ID)
-	if err != nil || !ok {
+	switch {
+	case errors.Is(err, specimen.ErrAmbiguous):
+		return nil, record.Errorf(record.Conflict, "several senders' tubes have this barcode; a person must say which it is")
+	case err != nil || !ok:
 		return nil, err
+	case sp.State.Gone():
+		return nil, record.Errorf(record.Conflict, "the tube of this barcode was rejected, lost or cancelled: its results do not count")
 	}
 	o, err := c.desks.Specimens.OrderOf(ctx, tx, sp.Order)
 	if err != nil {
@@ -84,5 +90,11 @@ func (ch *change) tellTube(ctx context.Context, rows []Row) error {
 	if len(done) == 0 {
 		return nil
 	}
-	return desk.Reported(ctx, ch.tx, id, done...)
+	if err := desk.Reported(ctx, ch.tx, id, done...); err != nil || ch.rep.Service == "" {
+		return err
+	}
+	if ch.rep.Status == observation.Final || ch.rep.Status == observation.Corrected { // analysers leave out what they cannot measure
+		return desk.Completed(ctx, ch.tx, id, ch.rep.Service)
+	}
+	return nil
 }

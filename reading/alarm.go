@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -20,6 +21,29 @@ type Alarm struct {
 	Rule    string        // id:version; one alarm of an id for each case and patient
 	Finding string        // what and on what numbers it rests; no personal data
 	Within  time.Duration // that it should be answered in; zero: as any critical value
+
+	// Escalate are the instants after the raising at which it is passed on, in order; behind the last the room's own interval counts.
+	Escalate []time.Duration
+}
+
+// steps is how the instants of passing on are kept: minutes, commas between.
+func (a Alarm) steps() string {
+	var out []string
+	for _, d := range a.Escalate {
+		out = append(out, strconv.Itoa(int(d/time.Minute)))
+	}
+	return strings.Join(out, ",")
+}
+
+// next is when a critical value is passed on again.
+func (v *Critical) next(now time.Time, every time.Duration) time.Time {
+	for step := range strings.SplitSeq(v.steps, ",") {
+		minutes, err := strconv.Atoi(step)
+		if at := v.RaisedAt.Add(time.Duration(minutes) * time.Minute); err == nil && at.After(now) {
+			return at
+		}
+	}
+	return now.Add(every)
 }
 
 // maxRule bounds id and version of a rule together.
@@ -60,7 +84,7 @@ func (r *Room) alarm(ctx context.Context, tx *store.Tx, s record.Scope, id recor
 	}
 	old := c
 	v := r.newCritical(tx, s, &c, plainText(a.Finding, maxReason))
-	v.Rule, v.DueAt = a.Rule, v.RaisedAt.Add(cmp.Or(a.Within, r.opt.CriticalAck))
+	v.Rule, v.DueAt, v.steps = a.Rule, v.RaisedAt.Add(cmp.Or(a.Within, r.opt.CriticalAck)), a.steps()
 	c.Critical = true
 	r.prioritise(&c, record.Stat, stamp(tx.Now()))
 	c.Version++

@@ -40,6 +40,8 @@ type Critical struct {
 	DismissedByName string
 	DismissReason   string
 	Calls           []Call // oldest first
+
+	steps string // minutes after the raising at which it is passed on
 }
 
 // Acknowledged reports whether somebody answered for it.
@@ -47,7 +49,7 @@ func (v Critical) Acknowledged() bool { return !v.AcknowledgedAt.IsZero() }
 
 const criticalSelect = `SELECT v.id, v.case_id, v.institution_id, v.patient_id, v.finding, v.raised_by, v.raised_by_name,
 	v.raised_at, v.due_at, v.escalations, v.acknowledged_by, v.acknowledged_by_name, v.acknowledged_at, v.handling,
-	v.rule, v.dismissed_at, v.dismissed_by, v.dismissed_by_name, v.dismiss_reason
+	v.rule, v.dismissed_at, v.dismissed_by, v.dismissed_by_name, v.dismiss_reason, v.steps
 	FROM critical_values v `
 
 type criticalRow struct {
@@ -60,7 +62,7 @@ func criticals(ctx context.Context, q store.Querier, tail string, args []any) ([
 		return []any{
 			&v.ID, &v.Case, &v.Institution, &v.Patient, &v.Finding, &v.RaisedBy, &v.RaisedByName,
 			&v.raised, &v.due, &v.Escalations, &v.AcknowledgedBy, &v.AcknowledgedByName, &v.acknowledged, &v.Handling,
-			&v.Rule, &v.dismissed, &v.DismissedBy, &v.DismissedByName, &v.DismissReason,
+			&v.Rule, &v.dismissed, &v.DismissedBy, &v.DismissedByName, &v.DismissReason, &v.steps,
 		}
 	})
 	if err != nil {
@@ -136,9 +138,9 @@ func (r *Room) newCritical(tx *store.Tx, s record.Scope, c *Case, finding string
 
 func insertCritical(ctx context.Context, tx *store.Tx, s record.Scope, c *Case, v *Critical, requestID string) error {
 	_, err := tx.Exec(ctx, `INSERT INTO critical_values (id, case_id, institution_id, patient_id, request_id, finding,
-		raised_by, raised_by_name, raised_at, due_at, rule) VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11)`,
+		raised_by, raised_by_name, raised_at, due_at, rule, steps) VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12)`,
 		string(v.ID), string(v.Case), string(v.Institution), string(v.Patient), requestID, v.Finding,
-		string(v.RaisedBy), v.RaisedByName, record.Micros(v.RaisedAt), record.Micros(v.DueAt), v.Rule)
+		string(v.RaisedBy), v.RaisedByName, record.Micros(v.RaisedAt), record.Micros(v.DueAt), v.Rule, v.steps)
 	if err != nil {
 		return fmt.Errorf("raise critical value: %w", err)
 	}

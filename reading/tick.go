@@ -74,7 +74,7 @@ func (r *Room) escalate(ctx context.Context) error {
 func (r *Room) passOn(ctx context.Context, tx *store.Tx, v Critical) error {
 	res, err := tx.Exec(ctx, `UPDATE critical_values SET escalations = escalations + 1, due_at = $1
 		WHERE id = $2 AND acknowledged_at = 0 AND dismissed_at = 0 AND escalations = $3`,
-		record.Micros(stamp(tx.Now()).Add(r.opt.CriticalAck)), string(v.ID), v.Escalations)
+		record.Micros(v.next(stamp(tx.Now()), r.opt.CriticalAck)), string(v.ID), v.Escalations)
 	if err != nil {
 		return err
 	}

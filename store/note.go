@@ -37,17 +37,23 @@ func NewReadNotes(db *DB) *ReadNotes {
 
 // Note writes the event, durable when it returns, unless the same was written within the minute.
 func (n *ReadNotes) Note(ctx context.Context, s record.Scope, e record.Event) error {
+	_, err := n.Noted(ctx, s, e)
+	return err
+}
+
+// Noted is Note that says whether it has written an event.
+func (n *ReadNotes) Noted(ctx context.Context, s record.Scope, e record.Event) (bool, error) {
 	k := readKey{string(s.Actor.Kind) + ":" + s.Actor.ID + "@" + string(s.Actor.Institution), s.Purpose, e.Act, e.Object}
 	now := n.db.Now()
 	n.mu.Lock()
 	at, ok := n.seen[k]
 	n.mu.Unlock()
 	if ok && now.Sub(at) < noteEvery && s.Reason == "" {
-		return nil
+		return false, nil
 	}
 	e.Outcome = record.Success
 	if err := n.db.Note(ctx, e.By(s)); err != nil {
-		return err
+		return false, err
 	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -55,5 +61,5 @@ func (n *ReadNotes) Note(ctx context.Context, s record.Scope, e record.Event) er
 		clear(n.seen)
 	}
 	n.seen[k] = now
-	return nil
+	return true, nil
 }

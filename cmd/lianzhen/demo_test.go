@@ -22,7 +22,7 @@ func TestDemo(t *testing.T) {
 		t.Skip("plays the whole story")
 	}
 	data := filepath.Join(t.TempDir(), "data")
-	args := []string{"demo", "--data", data, "--http", "127.0.0.1:0", "--grpc", "127.0.0.1:0", "--dimse", "127.0.0.1:0"}
+	args := []string{"demo", "--data", data, "--http", "127.0.0.1:0", "--grpc", "127.0.0.1:0", "--dimse", "127.0.0.1:0", "--mllp", "127.0.0.1:0", "--astm", "127.0.0.1:0"}
 	first := playDemo(t, data, append(args, "--once"))
 	second := playDemo(t, data, append(args, "--once"))
 
@@ -42,7 +42,7 @@ func TestDemo(t *testing.T) {
 		t.Fatalf("serving: code %d: %s", code, errs.String())
 	}
 	for _, f := range []*demoFile{&first, &second, &served} {
-		f.HTTP, f.GRPC, f.DIMSE = "", "", ""
+		f.HTTP, f.GRPC, f.DIMSE, f.MLLP, f.ASTM = "", "", "", "", ""
 	}
 	if diff := cmp.Diff(first, second) + cmp.Diff(first, served); diff != "" {
 		t.Errorf("the second start changed: %s", diff)

@@ -199,16 +199,21 @@ func (a *app) openRooms(ctx context.Context) (err error) {
 	a.orders = worklist.New(a.db, worklist.Options{})
 	a.quality = quality.New(a.db, quality.Options{})
 	a.catalogue = catalogue.New(a.db)
-	a.specimens = specimen.New(a.db, specimen.Catalogued(a.catalogue, specimen.Options{}))
+	a.specimens = specimen.New(a.db, specimen.Catalogued(a.catalogue, specimen.Options{Recent: a.recent}))
 	a.openLab()
 	a.peers = exchange.New(a.db, a.imaging, exchange.Options{AETitle: a.cfg.DIMSE.AETitle, Device: gateway.Devices(a.book, a.guard), Log: a.log})
 	return nil
 }
 
+// recent asks the centre, which is made after the desk that asks it.
+func (a *app) recent(ctx context.Context, s record.Scope, patient record.PatientID, items []string, since time.Time) ([]specimen.Tested, error) {
+	return a.lab.Recent(ctx, s, patient, items, since)
+}
+
 // openLab makes the laboratory centre over its desks.
 func (a *app) openLab() {
 	a.lab = lab.New(a.db, a.blobs, a.room, lab.Desks{Catalogue: a.catalogue, Specimens: a.specimens, Quality: a.quality}, lab.Options{Link: gateway.LabLink(a.book)})
-	a.catalogue.OnMapped = a.lab.OnMapped
+	a.catalogue.OnMapped, a.catalogue.History = a.lab.OnMapped, a.lab.Judged
 	a.dispatch = dispatch.New(a.db, a.lab, dispatch.Options{Local: a.cfg.Lab.LocalReceivers})
 	a.later(func() error {
 		ctx, cancel := context.WithTimeout(context.Background(), closeFor)

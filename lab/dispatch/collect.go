@@ -7,6 +7,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -113,6 +114,9 @@ func (d *Desk) enqueueAll(ctx context.Context, tx *store.Tx, to []Subscription, 
 	if err != nil {
 		return err
 	}
+	if e.Act == recalled && slices.ContainsFunc(to, func(s Subscription) bool { return string(s.ID) == n.reader }) {
+		return nil // a receiver gets the new state of the report and needs no other word
+	}
 	for i := range to {
 		if s := &to[i]; e.Seq > s.since && s.wants(n, e) {
 			if err := enqueue(ctx, tx, s, n, e); err != nil {
@@ -150,12 +154,26 @@ func newsOf(ctx context.Context, tx *store.Tx, e record.Event) (news, error) {
 
 const recallMark = "recall:"
 
-// wants reports whether a subscription is told of an event. Who is recalled itself gets the new state of the report and needs no other word.
+// wants reports whether a subscription is told of an event.
 func (s *Subscription) wants(n news, e record.Event) bool {
 	if e.Act == recalled {
-		return s.Kind == Webhook && n.reader != string(s.ID)
+		return s.Kind == Webhook
 	}
 	return !s.Elsewhere || n.laboratory != s.Institution
+}
+
+// holds reports whether a report of a status waits until it is complete: not where what was given before no longer stands.
+func (s *Subscription) holds(ctx context.Context, q store.Querier, act, subject string, status observation.Status) (bool, error) {
+	if s.Preliminary || !incomplete(status) || act == withdrawn || act == recalled {
+		return false, nil
+	}
+	if act == released {
+		return true, nil
+	}
+	var before int
+	err := q.QueryRow(ctx, `SELECT COUNT(*) FROM lab_deliveries WHERE subscription_id = $1 AND subject = $2 AND (sent_version > 0 OR noted_version > 0)`,
+		string(s.ID), subject).Scan(&before)
+	return before == 0, err
 }
 
 // incomplete reports a report of which more is to come.
@@ -165,12 +183,12 @@ func incomplete(status observation.Status) bool {
 
 // enqueue makes the row of a delivery, or makes a row that has not left yet one with the news.
 func enqueue(ctx context.Context, tx *store.Tx, s *Subscription, n news, e record.Event) error {
-	state := Pending
-	if e.Act == released && !s.Preliminary && incomplete(n.status) {
-		state = Waiting
-	}
-	merged, err := merge(ctx, tx, s, n, e, state)
+	merged, err := merge(ctx, tx, s, n, e)
 	if err != nil || merged {
+		return err
+	}
+	state, err := s.stateFor(ctx, tx, e.Act, n)
+	if err != nil {
 		return err
 	}
 	var newer int
@@ -189,8 +207,16 @@ func enqueue(ctx context.Context, tx *store.Tx, s *Subscription, n news, e recor
 	return nil
 }
 
+func (s *Subscription) stateFor(ctx context.Context, tx *store.Tx, act string, n news) (State, error) {
+	hold, err := s.holds(ctx, tx, act, n.subject, n.status)
+	if hold {
+		return Waiting, err
+	}
+	return Pending, err
+}
+
 // merge makes a delivery of the same report that is open one with the news. What a person had to look at begins anew: it is another message now.
-func merge(ctx context.Context, tx *store.Tx, s *Subscription, n news, e record.Event, state State) (bool, error) {
+func merge(ctx context.Context, tx *store.Tx, s *Subscription, n news, e record.Event) (bool, error) {
 	all, err := deliveries(ctx, tx, `d.subscription_id = $1 AND d.subject = $2 AND d.ended_at = 0`, []any{string(s.ID), n.subject})
 	if err != nil || len(all) == 0 {
 		return false, err
@@ -203,8 +229,9 @@ func merge(ctx context.Context, tx *store.Tx, s *Subscription, n news, e record.
 	if weight[e.Act] > weight[act] {
 		act = e.Act
 	}
-	if act != released || old.State == Pending {
-		state = Pending
+	state, err := s.stateFor(ctx, tx, act, n)
+	if err != nil {
+		return true, err
 	}
 	_, err = tx.Exec(ctx, `UPDATE lab_deliveries SET version = $2, act = $3, state = $4, tries = 0, unanswered = 0, failing_since = 0, next_at = $5, changed_at = $5
 		WHERE id = $1`, string(old.ID), n.version, act, string(state), record.Micros(tx.Now()))

@@ -116,8 +116,11 @@ func (d *Desk) compose(ctx context.Context, s *Subscription, x *Delivery) (compo
 		return composed{version: x.Version}, err
 	}
 	c, rep := composed{version: k.Version}, k.Report()
+	hold, err := s.holds(ctx, d.db, x.Act, x.Subject, k.Status)
 	switch {
-	case x.Act == released && !s.Preliminary && incomplete(k.Status):
+	case err != nil:
+		return c, err
+	case hold:
 		c.instead = &outcome{fate: held}
 		return c, nil
 	case len(rep.Results) == 0:
@@ -311,10 +314,13 @@ func (d *Desk) backOff(ctx context.Context, tx *store.Tx, s *Subscription, out o
 		since = now
 	}
 	gaveUp := now.Sub(since) > d.opt.GiveUp
-	_, err := tx.Exec(ctx, `UPDATE lab_subscriptions SET tries = tries + 1, failing_since = $2, next_at = $3, trouble = $4, stuck = $5 WHERE id = $1 AND version = $6`,
-		string(s.ID), record.Micros(since), record.Micros(now.Add(d.pause(s.Tries))), out.text, gaveUp, s.Version)
+	res, err := tx.Exec(ctx, `UPDATE lab_subscriptions SET tries = tries + 1, failing_since = $2, next_at = $3, trouble = $4, stuck = $5
+		WHERE id = $1 AND version = $6 AND owner = $7`, string(s.ID), record.Micros(since), record.Micros(now.Add(d.pause(s.Tries))), out.text, gaveUp, s.Version, s.owner)
 	if err != nil {
 		return fmt.Errorf("back off: %w", err)
+	}
+	if n, err := res.RowsAffected(); err != nil || n == 0 {
+		return err // it is somebody else's, or another address was set
 	}
 	if gaveUp || s.Tries == 0 {
 		act := map[bool]string{true: "lab.receiver.stuck", false: "lab.receiver.lost"}[gaveUp]

@@ -118,12 +118,12 @@ func resultOf(report record.ExamID, row string, x *observation.Result) Result {
 // reportMessage makes the body of a webhook.
 func reportMessage(s *Subscription, x *Delivery, k *lab.Kept, r *observation.Report) (message, error) {
 	n := Notice{
-		Event: x.Act, Subscription: string(s.ID), Institution: string(s.Institution), ReportID: string(x.Report), Version: k.Version, PatientID: string(k.Patient),
+		Event: released, Subscription: string(s.ID), Institution: string(s.Institution), ReportID: string(x.Report), Version: k.Version, PatientID: string(k.Patient),
 	}
-	switch {
-	case k.Status == observation.Withdrawn:
+	switch k.Status { // as it is now: several events may have become one delivery
+	case observation.Withdrawn:
 		n.Event = withdrawn
-	case x.Act == withdrawn: // of some rows: what is left is a corrected report
+	case observation.Corrected:
 		n.Event = corrected
 	}
 	if !s.Thin {

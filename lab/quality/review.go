@@ -13,7 +13,7 @@ import (
 	"github.com/lianzhen/lianzhen/store"
 )
 
-// Review answers as StateOf and Held do, for the analytes that it was made for, inside the transaction that it was made in.
+// Review answers as StateKnown and Held do, for the analytes that it was made for, inside the transaction that it was made in.
 type Review struct {
 	desk       *Desk
 	q          store.Querier
@@ -40,10 +40,10 @@ func (d *Desk) Review(ctx context.Context, q store.Querier, laboratory record.In
 	}
 	in := ` IN (` + strings.Join(marks, ",") + `)`
 	type row struct {
-		certificate   bool
-		analyte       string
-		device        string
-		held          bool
+		certificate bool
+		analyte     string
+		device      string
+		held        bool
 	}
 	rows, err := store.List(ctx, q, `SELECT 0, s.analyte, s.device, CASE WHEN EXISTS (SELECT 1 FROM qc_holds h WHERE h.series_id = s.id AND h.decision IN ('', 'repeat')) THEN 1 ELSE 0 END
 		FROM qc_series s WHERE s.institution_id = $1 AND s.analyte`+in+`
@@ -62,20 +62,20 @@ func (d *Desk) Review(ctx context.Context, q store.Querier, laboratory record.In
 	return v, nil
 }
 
-// StateOf is Desk.StateOf.
-func (v *Review) StateOf(ctx context.Context, device, analyte string, at time.Time) (State, error) {
+// StateKnown is Desk.StateKnown.
+func (v *Review) StateKnown(ctx context.Context, device, analyte string, at, known time.Time) (State, error) {
 	of := Series{v.laboratory, device, analyte}
 	st := State{Internal: record.QCNone}
 	var err error
 	if slices.ContainsFunc(v.kept[analyte], func(k keptSeries) bool { return device == "" || k.device == device }) {
-		if st, err = v.desk.internal(ctx, v.q, of, at, at); err != nil {
+		if st, err = v.desk.internal(ctx, v.q, of, at, known); err != nil {
 			return st, err
 		}
 	}
 	if !v.certified[analyte] {
 		return st, nil
 	}
-	return v.desk.attested(ctx, v.q, of, st, at, at)
+	return v.desk.attested(ctx, v.q, of, st, at, known)
 }
 
 // Held is Desk.Held.

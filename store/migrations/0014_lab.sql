@@ -189,3 +189,5 @@ CREATE TABLE lab_quarantine (
 CREATE INDEX lab_quarantine_institution ON lab_quarantine (institution_id, id);
 CREATE UNIQUE INDEX lab_quarantine_digest ON lab_quarantine (institution_id, sha256, link_id);
 CREATE INDEX lab_quarantine_blob ON lab_quarantine (blob_key);
+-- When a critical value is passed on, in minutes after it was raised, commas between; behind the last the room's own interval counts.
+ALTER TABLE critical_values ADD COLUMN steps TEXT NOT NULL DEFAULT '';
