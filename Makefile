@@ -4,7 +4,7 @@ TOOL  := go tool -modfile=tools/go.mod
 CACHE := $(CURDIR)/.cache
 GO_FILES = $(shell git ls-files -co --exclude-standard '*.go' | grep -v '\.pb\.\(gw\.\)\?go$$')
 
-.PHONY: help build font ucum demo test check lint generate generate-check unit race integration bench bench-ecg clean
+.PHONY: help build font ucum demo test check lint generate generate-check unit race integration bench bench-ecg bench-lab clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 18
@@ -57,6 +57,9 @@ bench: ## measures beside Orthanc (installs it); see docs/benchmarks.md
 
 bench-ecg: ## accuracy and speed of the ECG centre; see docs/ecg.md (DATA=folder of databases)
 	go run ./bench/ecg $(if $(DATA),--data $(DATA))
+
+bench-lab: ## speed and exactness of the laboratory centre; see docs/lab.md (DATA=folder of samples; PARTS=...; with PostgreSQL and MinIO)
+	tools/with-services go run ./bench/lab $(if $(DATA),--data $(DATA)) $(PARTS)
 
 clean:
 	rm -rf bin .build .cache

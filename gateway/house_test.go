@@ -29,6 +29,7 @@ import (
 	"github.com/lianzhen/lianzhen/imaging/worklist"
 	"github.com/lianzhen/lianzhen/lab"
 	"github.com/lianzhen/lianzhen/lab/catalogue"
+	"github.com/lianzhen/lianzhen/lab/dispatch"
 	"github.com/lianzhen/lianzhen/lab/quality"
 	"github.com/lianzhen/lianzhen/lab/specimen"
 	"github.com/lianzhen/lianzhen/reading"
@@ -108,6 +109,7 @@ func newHouseOver(t testing.TB, db *store.DB, blobs store.Blobs, change ...func(
 		deps.Lab = lab.New(db, blobs, room, lab.Desks{Catalogue: deps.Catalogue, Specimens: deps.Specimens, Quality: deps.Quality}, lab.Options{Link: LabLink(deps.Book)})
 		deps.Catalogue.OnMapped = deps.Lab.OnMapped
 		t.Cleanup(func() { _ = deps.Lab.Close(context.Background()) })
+		deps.Dispatch = dispatch.New(db, deps.Lab, dispatch.Options{Local: true, Poll: 20 * time.Millisecond, Pauses: []time.Duration{10 * time.Millisecond}})
 	}
 	s, err := New(deps)
 	must(t, err)

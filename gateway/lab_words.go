@@ -78,7 +78,26 @@ func labReportToPB(k lab.Kept) *pb.LabReport {
 		CollectedAt: instant(k.CollectedAt), LaboratoryAt: instant(k.LabAt), ReportedAt: instant(k.ReportedAt), ReceivedAt: instant(k.ReceivedAt),
 		ReleasedAt: instant(k.ReleasedAt), Status: labStatuses.out(k.Status), Verified: k.Verified, AbnormalRows: int32(k.Abnormal),
 		CriticalRows: int32(k.Critical), UnmappedRows: int32(k.Unmapped), WaitingRows: int32(k.Waiting), Version: int32(k.Version), CaseId: string(k.Case),
-		Rows: each(k.Rows, labRowToPB),
+		Rows: each(k.Rows, labRowToPB), Isolates: each(k.Isolates, isolateToPB), ParentReportId: string(k.Parent),
+		ChildReportIds: each(k.Children, func(x lab.Kept) string { return string(x.ID) }),
+	}
+}
+
+func isolateToPB(x lab.Isolate) *pb.LabIsolate {
+	organism := x.Organism.Coding
+	if x.Organism.Kind != observation.Coded {
+		organism = observation.Coding{Text: x.Organism.String()}
+	}
+	return &pb.LabIsolate{
+		Number: x.Number, RowId: x.Row, ReportId: string(x.Report), Organism: codingToPB(organism), Status: labStatuses.out(x.Status), Quantity: x.Quantity,
+		Comments: x.Notes, Susceptibilities: each(x.Susceptibilities, susceptibilityToPB),
+	}
+}
+
+func susceptibilityToPB(x lab.Susceptibility) *pb.LabSusceptibility {
+	return &pb.LabSusceptibility{
+		RowId: x.Row, Version: int32(x.Version), ReportId: string(x.Report), Drug: codingToPB(x.Drug), Method: x.Method, Value: x.Value, Unit: x.Unit,
+		Breakpoints: x.Breakpoints, Interpretation: x.Interpretation, Status: labStatuses.out(x.Status), Notes: x.Notes,
 	}
 }
 

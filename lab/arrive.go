@@ -43,6 +43,9 @@ func (c *Centre) takeReport(ctx context.Context, tx *store.Tx, a *arrival, n int
 	if err != nil {
 		return StoredReport{}, err
 	}
+	if err := c.tie(ctx, tx, rep); err != nil {
+		return StoredReport{}, err
+	}
 	return c.takeRows(ctx, tx, a, r, rep)
 }
 
@@ -61,6 +64,7 @@ func reportID(a *arrival, n int) record.ExamID {
 	default:
 		key = fmt.Sprintf("m:%s|%d", a.message.control, n)
 	}
+	key += branchKey(r)
 	return record.ExamID(record.DigestID("lab-report", a.site.institution, key))
 }
 
@@ -143,6 +147,7 @@ func (k *reportRow) follow(r *observation.Report, who owner, a *arrival) {
 	take(&k.Placer, r.Placer)
 	take(&k.Filler, r.Filler)
 	take(&k.Group, r.Group)
+	take(&k.parentNumber, cultureNumber(r))
 	take(&k.Barcode, r.Specimen.ID)
 	take(&k.Service, r.Service.Code)
 	take(&k.Title, r.Service.Display())

@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/lianzhen/lianzhen/lab/analyser"
-	// T	"github.com/lianzhen/lianzhen/lab/table"
+	"github.com/lianzhen/lianzhen/lab/table"
 	"github.com/lianzhen/lianzhen/lab/v2"
 	"github.com/lianzhen/lianzhen/reading"
 	"github.com/lianzhen/lianzhen/record"
@@ -57,9 +57,9 @@ type Centre struct {
 	refused *store.Quarantine
 	watched atomic.Int64 // events of quality control below this are followed; 0: since a start nothing was looked at
 
-	hl7  profiles[v2.Profile]
-	astm profiles[*analyser.Profile]
-	// T	tables profiles[table.Profile]
+	hl7    profiles[v2.Profile]
+	astm   profiles[*analyser.Profile]
+	tables profiles[table.Profile]
 }
 
 // New makes a Centre over its stores and desks. Close it before them.

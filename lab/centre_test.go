@@ -55,7 +55,7 @@ func person(id, name string, at record.InstitutionID, reach []record.Institution
 	return record.Scope{Actor: record.Actor{Kind: record.ActorUser, ID: id, Institution: at, Display: name}, Purpose: record.Treatment, Institutions: reach}
 }
 
-// oru makes a message of results: MSH-10, OBR-3, OBR-22, then rows "code^text^system|type|value|unit|range|flag|status".
+// oru makes a message of results: MSH-10, OBR-3, OBR-22, then rows "code^text^system|type|value|unit|range|flag|status|device".
 func oru(control, filler, reported string, rows ...string) []byte {
 	lines := []string{
 		"MSH|^~\\&|LIS|SUWU|LIANZHEN|YONGJING|20261122093000+0800||ORU^R01^ORU_R01|" + control + "|P|2.5.1||||||UNICODE UTF-8",
@@ -67,7 +67,11 @@ func oru(control, filler, reported string, rows ...string) []byte {
 		for len(f) < 7 {
 			f = append(f, "")
 		}
-		lines = append(lines, fmt.Sprintf("OBX|%d|%s|%s||%s|%s|%s|%s|||%s", i+1, f[1], f[0], f[2], f[3], f[4], f[5], f[6]))
+		line := fmt.Sprintf("OBX|%d|%s|%s||%s|%s|%s|%s|||%s", i+1, f[1], f[0], f[2], f[3], f[4], f[5], f[6])
+		if len(f) > 7 { // OBX-18
+			line += "|||||||" + f[7]
+		}
+		lines = append(lines, line)
 	}
 	return []byte(strings.Join(lines, "\r") + "\r")
 }

@@ -129,6 +129,9 @@ func (ch *change) finish(ctx context.Context, rows []Row, out *StoredReport) err
 	if err := ch.write(ctx); err != nil {
 		return err
 	}
+	if err := ch.witherOwn(ctx, rows); err != nil {
+		return err
+	}
 	k := &ch.rep.Kept
 	slices.SortFunc(rows, func(a, b Row) int {
 		return cmp.Or(cmp.Compare(a.Result.Number, b.Result.Number), cmp.Compare(a.ID, b.ID), cmp.Compare(a.Version, b.Version))
@@ -151,7 +154,7 @@ func (ch *change) finish(ctx context.Context, rows []Row, out *StoredReport) err
 	if err := putReport(ctx, ch.tx, ch.rep); err != nil {
 		return err
 	}
-	for _, step := range []func(context.Context, []Row) error{ch.share, ch.alarm, ch.recall, ch.tellTube} {
+	for _, step := range []func(context.Context, []Row) error{ch.share, ch.alarm, ch.recall, ch.tellTube, ch.tend} {
 		if err := step(ctx, rows); err != nil {
 			return err
 		}
@@ -191,7 +194,7 @@ func (k *Kept) sum(rows []Row) {
 	for i := range rows {
 		r := &rows[i]
 		if r.Latest {
-			if r.Analyte == "" {
+			if r.unmapped() {
 				k.Unmapped++
 			}
 			if r.awaited() {
@@ -251,6 +254,9 @@ func weaker(a, b string) string {
 	return a
 }
 
+// unmapped reports a row whose code means nothing here yet. A drug is shown as its sender names it.
+func (r *Row) unmapped() bool { return r.Analyte == "" && !tied(r.Result.Probe) }
+
 // awaited reports a row that a person must validate.
 func (r *Row) awaited() bool {
 	v := validation(r.Validation)
@@ -259,6 +265,9 @@ func (r *Row) awaited() bool {
 
 // abnormal reports a value outside its interval, by the recomputed flags, else by the sender's.
 func (r *Row) abnormal() bool {
+	if tied(r.Result.Probe) { // it is of the organism, not of the person
+		return false
+	}
 	flags := r.Judged.Flags
 	if flags == nil {
 		flags = r.Result.Flags

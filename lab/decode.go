@@ -3,7 +3,7 @@
 package lab
 
 import (
-	// T	"bytes"
+	"bytes"
 	"context"
 	"errors"
 	"strconv"
@@ -11,7 +11,7 @@ import (
 
 	"github.com/lianzhen/lianzhen/codec/hl7"
 	"github.com/lianzhen/lianzhen/lab/analyser"
-	// T	"github.com/lianzhen/lianzhen/lab/table"
+	"github.com/lianzhen/lianzhen/lab/table"
 	"github.com/lianzhen/lianzhen/lab/v2"
 	"github.com/lianzhen/lianzhen/record"
 )
@@ -27,6 +27,14 @@ func (p *placed) Unwrap() error { return p.err }
 func (p *placed) Place() string { return p.place }
 
 func (c *Centre) decode(src Source) (*message, error) {
+	m, err := c.decodeAs(src)
+	if err == nil {
+		growTree(m.reports)
+	}
+	return m, err
+}
+
+func (c *Centre) decodeAs(src Source) (*message, error) {
 	switch src.Format {
 	case HL7:
 		return c.decodeHL7(src)
@@ -119,20 +127,17 @@ func (c *Centre) decodeASTM(src Source) (*message, error) {
 	return &message{kind: "ASTM", control: digest, hash: digest, reports: reports, warnings: warnings}, nil
 }
 
-// Tfunc (c *Centre) decodeTable(src Source) (*message, error) {
-// T	profile, err := c.tables.of(src.Link.Profile, table.ParseProfile)
-// T	if err != nil {
-// T		return nil, err
-// T	}
-// T	reports, warnings, err := table.Read(bytes.NewReader(src.Body), int64(len(src.Body)), profile)
-// T	if err != nil {
-// T		return nil, err
-// T	}
-// T	digest := digestBytes(src.Body)
-// T	return &message{kind: "table", control: digest, hash: digest, reports: reports, warnings: warnings}, nil
-// T}
-func (c *Centre) decodeTable(Source) (*message, error) {
-	return nil, record.Errorf(record.Invalid, "table")
+func (c *Centre) decodeTable(src Source) (*message, error) {
+	profile, err := c.tables.of(src.Link.Profile, table.ParseProfile)
+	if err != nil {
+		return nil, err
+	}
+	reports, warnings, err := table.Read(bytes.NewReader(src.Body), int64(len(src.Body)), profile)
+	if err != nil {
+		return nil, err
+	}
+	digest := digestBytes(src.Body)
+	return &message{kind: "table", control: digest, hash: digest, reports: reports, warnings: warnings}, nil
 }
 
 // linkOf is a link by its id with the profile that it has now; a link that is not registered has the defaults.
@@ -156,7 +161,7 @@ func CheckProfile(f Format, text string) error {
 	case ASTM:
 		_, err = analyser.Parse([]byte(text))
 	default:
-		// T		_, err = table.ParseProfile([]byte(text))
+		_, err = table.ParseProfile([]byte(text))
 	}
 	return err
 }

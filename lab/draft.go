@@ -36,6 +36,9 @@ func (c *Centre) Draft(ctx context.Context, s record.Scope, id record.ExamID, la
 			odd = append(odd, line)
 		}
 	}
+	for i := range k.Isolates {
+		odd = append(odd, strings.TrimSpace("检出 growth: "+k.Isolates[i].Organism.String()+" "+k.Isolates[i].Quantity))
+	}
 	out := reading.Text{Findings: strings.Join(lines, "\n"), Positive: len(odd) > 0}
 	none, some := "所检项目均在参考区间内。", "以下项目超出参考区间：\n"
 	if language == "en" {

@@ -66,6 +66,9 @@ func (c *Centre) Find(ctx context.Context, s record.Scope, q Query) ([]Kept, str
 			where = append(where, f.text)
 		}
 	}
+	if !q.Waiting && q.Filler == "" && q.Placer == "" { // a susceptibility report is shown with its culture
+		where = append(where, "r.parent = ''")
+	}
 	if key := store.Fold(strings.Join(strings.Fields(q.Name), "")); key != "" {
 		where = append(where, `r.name_key LIKE `+arg("%"+store.LikeText(key)+"%")+` ESCAPE '\'`)
 	}
@@ -141,26 +144,25 @@ func (c *Centre) Get(ctx context.Context, s record.Scope, id record.ExamID, v Vi
 		return Kept{}, record.Errorf(record.NotFound, "no laboratory report %s", id)
 	}
 	k := found[0].Kept
-	err = c.noteRead(ctx, s, record.Event{
+	err = c.noteFirst(ctx, s, record.Event{
 		Act: reportRead, Institution: k.Institution, Patient: k.Patient, Kind: "lab-report", Object: string(id),
 		Detail: map[string]string{"version": strconv.Itoa(k.Version)},
 	}, id)
 	if err != nil {
 		return Kept{}, err
 	}
-	where := map[View]string{Shown: " AND x.shown = 1", Working: " AND (x.shown = 1 OR x.latest = 1)", History: ""}[v]
-	if k.Rows, err = c.rows(ctx, c.db, `x.report_id = $1`+where+` ORDER BY x.number, x.id, x.version`, []any{string(id)}); err != nil {
+	if k.Rows, err = c.rows(ctx, c.db, `x.report_id = $1`+viewSQL[v]+` ORDER BY x.number, x.id, x.version`, []any{string(id)}); err != nil {
 		return Kept{}, err
 	}
 	if v != History {
 		k.hideWithdrawn()
 	}
-	return k, nil
+	return k, c.grow(ctx, s, &k, v)
 }
 
-// noteRead notes a reading before its values are read: whoever takes one of them out of view afterwards finds the reader, and what was taken out before is
+// noteFirst notes a reading before its values are read: whoever takes one of them out of view afterwards finds the reader, and what was taken out before is
 // not read. A change of the reports under way elsewhere has looked for readers already: it is waited for.
-func (c *Centre) noteRead(ctx context.Context, s record.Scope, e record.Event, reports ...record.ExamID) error {
+func (c *Centre) noteFirst(ctx context.Context, s record.Scope, e record.Event, reports ...record.ExamID) error {
 	fresh, err := c.reads.Noted(ctx, s, e)
 	if err != nil || !fresh { // within the minute: no change has looked for readers without finding this one
 		return err

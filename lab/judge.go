@@ -4,7 +4,6 @@ package lab
 
 import (
 	"bytes"
-	"cmp"
 	"compress/gzip"
 	"context"
 	"encoding/json"
@@ -17,8 +16,8 @@ import (
 
 	"github.com/lianzhen/lianzhen/lab/catalogue"
 	"github.com/lianzhen/lianzhen/lab/observation"
-	"github.com/lianzhen/lianzhen/lab/packfile"
 	"github.com/lianzhen/lianzhen/lab/quality"
+	"github.com/lianzhen/lianzhen/lab/specimen"
 	"github.com/lianzhen/lianzhen/lab/verify"
 	"github.com/lianzhen/lianzhen/record"
 	"github.com/lianzhen/lianzhen/store"
@@ -85,7 +84,8 @@ type judgement struct {
 	before  map[string][]verify.Previous
 	beside  []verify.Beside
 	review  *quality.Review
-	expired bool
+	indices verify.HIL // of the serum, where the analyser measured them
+	expiry  func(analyte string, measuredAt time.Time) specimen.Expiry
 }
 
 func (c *Centre) judgeFor(ctx context.Context, tx *store.Tx, a *arrival, rep *reportRow) (*judgement, error) {
@@ -95,7 +95,11 @@ func (c *Centre) judgeFor(ctx context.Context, tx *store.Tx, a *arrival, rep *re
 	}
 	at, t := rep.observed(a.receivedAt), rep.Specimen.Type
 	pack := snap.Pack(rep.Centre, at)
-	return &judgement{c: c, tx: tx, a: a, rep: rep, pack: pack, rules: snap.Rules(rep.Centre, at), kind: pack.Specimen(t.Code, t.Text)}, nil
+	j := &judgement{c: c, tx: tx, a: a, rep: rep, pack: pack, rules: snap.Rules(rep.Centre, at), kind: pack.Specimen(t.Code, t.Text)}
+	if rep.SpecimenID != "" {
+		j.expiry, err = c.desks.Specimens.Expiries(ctx, tx, specimen.SpecimenID(rep.SpecimenID))
+	}
+	return j, err
 }
 
 // historyFor is how far back results are compared with.
@@ -110,6 +114,7 @@ func (j *judgement) look(ctx context.Context, all []incoming) error {
 	var marks, asked []string
 	for i := range all {
 		if r := &all[i].row; r.Analyte != "" {
+			j.index(r)
 			j.beside = append(j.beside, verify.Beside{Analyte: r.Analyte, Value: verify.ValueOf(r.Result.Value), Unit: r.UCUM})
 			if all[i].fate == fresh && !slices.Contains(asked, r.Analyte) {
 				asked, args = append(asked, r.Analyte), append(args, r.Analyte)
@@ -130,18 +135,19 @@ func (j *judgement) look(ctx context.Context, all []incoming) error {
 		analyte, kind, value, ucum, method string
 		at                                 int64
 		laboratory, institution            string
+		report                             record.ExamID
 	}
-	rows, err := store.List(ctx, j.tx, `SELECT x.analyte, x.value_kind, x.value, x.ucum, x.method, x.observed_at, x.laboratory_id, x.institution_id
+	rows, err := store.List(ctx, j.tx, `SELECT x.analyte, x.value_kind, x.value, x.ucum, x.method, x.observed_at, x.laboratory_id, x.institution_id, x.report_id
 		FROM lab_results x WHERE x.patient_id IN (SELECT CAST($1 AS TEXT) UNION
 			SELECT same.id FROM patients me JOIN patients same ON same.person = me.person WHERE me.id = $1)
 		AND x.analyte IN (`+strings.Join(marks, ",")+`) AND x.shown = 1 AND x.observed_at >= $2 AND x.report_id <> $3 AND `+shared+
 		fmt.Sprintf(` ORDER BY x.observed_at DESC LIMIT %d`, maxPrevious), args, func(r *earlier) []any {
-		return []any{&r.analyte, &r.kind, &r.value, &r.ucum, &r.method, &r.at, &r.laboratory, &r.institution}
+		return []any{&r.analyte, &r.kind, &r.value, &r.ucum, &r.method, &r.at, &r.laboratory, &r.institution, &r.report}
 	})
 	for _, r := range rows {
 		j.before[r.analyte] = append(j.before[r.analyte], verify.Previous{
 			Value: verify.ValueOf(observation.ParseValue(r.value)), Unit: r.ucum, At: record.FromMicros(r.at), Laboratory: r.laboratory,
-			Institution: r.institution, Method: j.pack.Method(r.analyte, r.method),
+			Institution: r.institution, Method: j.pack.Method(r.analyte, r.method), Report: string(r.report),
 		})
 	}
 	return err
@@ -153,7 +159,17 @@ func (j *judgement) row(ctx context.Context, r *Row) (verify.Verdict, error) {
 	if err != nil {
 		return verify.Verdict{}, err
 	}
-	v := j.rules.Verify(j.facts(r, state), j.pack.Convert)
+	f := j.facts(r, state)
+	v := j.rules.Verify(f, j.pack.Convert)
+	if len(v.Known) > 0 { // nobody is told again, unless what was told was dismissed
+		var again bool
+		if again, err = j.dismissed(ctx, f.Previous, v.Known); err != nil {
+			return verify.Verdict{}, err
+		}
+		if again {
+			v = j.rules.Verify(f, j.pack.Convert)
+		}
+	}
 	r.Judged.take(v, state, j.a.receivedAt)
 	switch {
 	case held != "":
@@ -188,18 +204,17 @@ func (j *judgement) facts(r *Row, q quality.State) verify.Facts {
 	f := verify.Facts{
 		At: j.rep.observed(j.a.receivedAt), Analyte: r.Analyte, Value: verify.ValueOf(x.Value), Unit: r.UCUM, AgeDays: rep.AgeDays, Sex: string(rep.Sex),
 		Specimen: j.kind, Method: group, Department: rep.Ward, Laboratory: string(rep.Laboratory), Institution: string(rep.Institution),
-		Previous: j.before[r.Analyte], QC: controls[q.Internal], SenderFlags: x.Flags,
+		Previous: j.before[r.Analyte], QC: controls[q.Internal], HIL: j.indices, SenderFlags: x.Flags, InstrumentFlags: instrumentFlags(x),
 	}
 	for _, b := range j.beside {
 		if b.Analyte != r.Analyte {
 			f.Beside = append(f.Beside, b)
 		}
 	}
-	for _, w := range rep.Specimen.Condition {
-		f.Conditions = append(f.Conditions, cmp.Or(w.Code, w.Text))
-	}
-	if j.expired {
-		f.Conditions = append(f.Conditions, "expired")
+	f.Conditions = j.conditions(r)
+	if a, ok := j.pack.Analyte(r.Analyte); ok && a.Kind == catalogue.Micro { // what grows has neither interval nor history
+		f.Previous = nil
+		return f
 	}
 	f.Interval = j.interval(r, f)
 	return f
@@ -211,7 +226,7 @@ const senderInterval = "sender"
 // interval is the one that the sender's laboratory gave with the result, which knows its method; where it gave none that can be read, that of the
 // catalogue.
 func (j *judgement) interval(r *Row, f verify.Facts) *verify.Interval {
-	if i, ok := rangeOf(r.Result.Range); ok {
+	if i, ok := rangeOf(r.Result.Range, f.Sex, r.Result.Unit.Text, r.Result.Unit.Code, r.UCUM); ok {
 		i.ID, i.Unit, i.Text = senderInterval, r.UCUM, r.Result.Range
 		return &i
 	}
@@ -220,20 +235,6 @@ func (j *judgement) interval(r *Row, f verify.Facts) *verify.Interval {
 		return nil
 	}
 	return &i
-}
-
-// rangeOf reads an interval as senders write it (OBX-7): "3.5-5.3", "<5.0", ">=60".
-func rangeOf(text string) (verify.Interval, bool) {
-	v := observation.ParseValue(text)
-	switch {
-	case v.Kind == observation.Range:
-		return verify.Interval{Low: packfile.Decimal{Decimal: v.Number}, High: packfile.Decimal{Decimal: v.High}}, true
-	case v.Kind == observation.Quantity && strings.HasPrefix(v.Comparator, "<"):
-		return verify.Interval{High: packfile.Decimal{Decimal: v.Number}, HighOpen: v.Comparator == "<"}, true
-	case v.Kind == observation.Quantity && strings.HasPrefix(v.Comparator, ">"):
-		return verify.Interval{Low: packfile.Decimal{Decimal: v.Number}, LowOpen: v.Comparator == ">"}, true
-	}
-	return verify.Interval{}, false
 }
 
 var controls = map[record.QCVerdict]verify.QC{

@@ -27,12 +27,34 @@ func (k *Kept) Report() observation.Report {
 	if out.Service.Text == out.Service.Code {
 		out.Service.Text = ""
 	}
+	out.Parent = k.outwardParent()
 	out.Specimen.ID, out.Specimen.CollectedAt, out.Specimen.ReceivedAt = k.Barcode, k.CollectedAt, k.LabAt
 	for i, r := range k.Outgoing() {
 		out.Results = append(out.Results, r.outward())
 		out.Results[i].Number = i + 1 // those of several messages may be the same
 	}
 	return out
+}
+
+// outwardParent is the row of the culture that a susceptibility report belongs to, by the number that the culture leaves the house with, and as it is
+// called now.
+func (k *Kept) outwardParent() observation.Parent {
+	if k.parentNumber == "" || len(k.Rows) == 0 {
+		return observation.Parent{}
+	}
+	p := k.Rows[0].Result.Probe
+	if k.culture == nil {
+		return p
+	}
+	p.Placer, p.Filler = k.culture.Placer, cmp.Or(k.culture.Filler, string(k.culture.ID))
+	results := make([]observation.Result, len(k.culture.Rows))
+	for i := range k.culture.Rows {
+		results[i] = k.culture.Rows[i].Result
+	}
+	if i := isolateFor(results, nil, p); i >= 0 {
+		p.Text = record.Clip(results[i].Value.String(), 200)
+	}
+	return p
 }
 
 // Outgoing are the rows that Report has, in its order.
@@ -83,7 +105,22 @@ func (c *Centre) Outward(ctx context.Context, s record.Scope, id record.ExamID) 
 		return Kept{}, err
 	}
 	k.hideWithdrawn()
-	return k, nil
+	if k.Parent != "" {
+		k.culture, err = c.outwardCulture(ctx, s, k.Parent)
+	}
+	return k, err
+}
+
+// outwardCulture reads what a susceptibility report says of its culture: its numbers, and what it is called.
+func (c *Centre) outwardCulture(ctx context.Context, s record.Scope, id record.ExamID) (*Kept, error) {
+	args := []any{string(id)}
+	found, err := c.reportRows(ctx, c.db, `r.id = $1 AND `+c.db.ScopeSQL(s, "r.institution_id", "r.patient_id", &args), args)
+	if err != nil || len(found) == 0 {
+		return nil, err
+	}
+	k := found[0].Kept
+	k.Rows, err = c.rows(ctx, c.db, `x.report_id = $1 AND x.shown = 1 ORDER BY x.number, x.id, x.version`, []any{string(id)})
+	return &k, err
 }
 
 // Attach reads the bytes of the attachments of a report from the messages that brought them.

@@ -44,7 +44,7 @@ func digits(r *rand.Rand) string {
 
 func randomValue(r *rand.Rand) observation.Value {
 	number := func() observation.Value { return observation.ParseValue(digits(r)) }
-	switch r.IntN(7) {
+	switch r.IntN(9) {
 	case 0:
 		return observation.ParseValue([]string{"<", ">", "<=", ">="}[r.IntN(4)] + digits(r))
 	case 1:
@@ -54,7 +54,14 @@ func randomValue(r *rand.Rand) observation.Value {
 	case 2:
 		return observation.ParseValue("1:" + fmt.Sprint(1<<r.IntN(12)))
 	case 3:
-		return observation.Value{Kind: observation.Text, Text: []string{"阴性(-)", "3+", "a|b^c~d\\e&f", "见备注；建议复查", "=1+1", "𬭊 溶血"}[r.IntN(6)]}
+		return observation.Value{Kind: observation.Text, Text: []string{
+			"阴性(-)", "3+", "a|b^c~d\\e&f", "见备注；建议复查", "=1+1", "𬭊 溶血", "1.5e3", "'引用", "第一行\n第二行", "2026-11-22",
+			"\\.br\\ \\T\\", "-", "3.5.1",
+		}[r.IntN(13)]}
+	case 4:
+		return observation.Value{Kind: observation.Coded, Coding: observation.Coding{Code: "112283007", Text: "大肠埃希菌 & co", System: "SCT"}}
+	case 5:
+		return observation.ParseValue("-" + digits(r))
 	}
 	return number()
 }
@@ -170,14 +177,24 @@ func TestWhatLeavesOfARow(t *testing.T) {
 		row  Row
 		want face
 	}{
-		{"the sender's flags with its interval", Row{Shown: true, Result: observation.Result{Value: value, Flags: []string{"H"}, Range: "3.5-5.3", Status: observation.Final},
-			Judged: Judged{Flags: []string{"N"}, Interval: "3.5-5.5"}}, face{Value: "5.40", Range: "3.5-5.3", Flags: "H", Status: "final"}},
-		{"our flags with ours", Row{Shown: true, Result: observation.Result{Value: value, Range: "3.5-5.3", Status: observation.Final},
-			Judged: Judged{Flags: []string{"N"}, Interval: "3.5-5.5"}}, face{Value: "5.40", Range: "3.5-5.5", Flags: "N", Status: "final"}},
-		{"nothing of ours", Row{Shown: true, Result: observation.Result{Value: value, Range: "3.5-5.3", Status: observation.Final}},
-			face{Value: "5.40", Range: "3.5-5.3", Status: "final"}},
-		{"withdrawn", Row{Latest: true, Result: observation.Result{Value: value, Range: "3.5-5.3", Flags: []string{"H"}, Notes: []string{"x"}, Status: observation.Withdrawn}},
-			face{Status: "withdrawn"}},
+		{"the sender's flags with its interval", Row{
+			Shown: true, Result: observation.Result{Value: value, Flags: []string{"H"}, Range: "3.5-5.3", Status: observation.Final},
+			Judged: Judged{Flags: []string{"N"}, Interval: "3.5-5.5"},
+		}, face{Value: "5.40", Range: "3.5-5.3", Flags: "H", Status: "final"}},
+		{"our flags with ours", Row{
+			Shown: true, Result: observation.Result{Value: value, Range: "3.5-5.3", Status: observation.Final},
+			Judged: Judged{Flags: []string{"N"}, Interval: "3.5-5.5"},
+		}, face{Value: "5.40", Range: "3.5-5.5", Flags: "N", Status: "final"}},
+		{
+			"nothing of ours",
+			Row{Shown: true, Result: observation.Result{Value: value, Range: "3.5-5.3", Status: observation.Final}},
+			face{Value: "5.40", Range: "3.5-5.3", Status: "final"},
+		},
+		{
+			"withdrawn",
+			Row{Latest: true, Result: observation.Result{Value: value, Range: "3.5-5.3", Flags: []string{"H"}, Notes: []string{"x"}, Status: observation.Withdrawn}},
+			face{Status: "withdrawn"},
+		},
 	} {
 		t.Run(x.name, func(t *testing.T) {
 			k := Kept{ID: "r1", Rows: []Row{x.row, {Latest: true, Result: observation.Result{Value: value, Status: observation.Final}}}} // the second waits

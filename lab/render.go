@@ -25,6 +25,9 @@ func (c *Centre) Sheet(ctx context.Context, s record.Scope, id record.ExamID, la
 	}
 	opt.Zone = c.opt.Zone
 	k, err := c.Get(ctx, s, id, History)
+	if err == nil && k.culture != nil { // susceptibilities are printed with what grew
+		k, err = c.Get(ctx, s, k.culture.ID, History)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -102,9 +105,15 @@ func sheetOf(k *Kept, pack *catalogue.Pack) sheet.Sheet {
 	in.Technical = sheet.Signature{Name: k.Performer}
 	var qualities []record.Quality
 	var names []string
+	tree := map[string]bool{}
+	for i := range k.Isolates {
+		for _, id := range k.Isolates[i].rows {
+			tree[id] = true
+		}
+	}
 	for i := range k.Rows {
 		r := &k.Rows[i]
-		if !r.Shown || isolateOf(&r.Result) {
+		if !r.Shown || tree[r.ID] {
 			continue
 		}
 		in.Rows = append(in.Rows, sheetRow(k, r, pack))
@@ -204,33 +213,44 @@ func (k *Kept) before(r *Row) *Row {
 	return last
 }
 
-// isolateOf reports a row that belongs to the microbiology tree: it has a sub id that others share (HL7 v2.5.1 7.3.4, OBX-4).
-func isolateOf(x *observation.Result) bool {
-	return x.SubID != "" && x.Value.Kind == observation.Coded || x.Probe.SubID != ""
+// isolates are the organisms that grew, each with its susceptibilities.
+func isolates(k *Kept) []sheet.Isolate {
+	was := k.valuesBefore()
+	out := make([]sheet.Isolate, len(k.Isolates))
+	for i := range k.Isolates {
+		x := &k.Isolates[i]
+		o := sheet.Isolate{Number: x.Number, Organism: x.Organism.String(), Quantity: x.Quantity, Notes: x.Notes}
+		for _, d := range x.Susceptibilities {
+			drug := sheet.Drug{
+				Code: d.Drug.Code, Name: d.Drug.Display(), Method: d.Method, Measured: d.Value, Unit: d.Unit, Breakpoints: d.Breakpoints,
+				Interpretation: d.Interpretation,
+			}
+			if d.Value == "" {
+				drug.Unit = ""
+			}
+			if d.Status.Rank() > observation.Final.Rank() {
+				drug.Was = was[d.Row]
+			}
+			o.Drugs = append(o.Drugs, drug)
+		}
+		out[i] = o
+	}
+	return out
 }
 
-// isolates are the organisms that grew, each with its susceptibilities: rows that share a sub id.
-func isolates(k *Kept) []sheet.Isolate {
-	var out []sheet.Isolate
-	at := map[string]int{}
-	for i := range k.Rows {
-		r := &k.Rows[i]
-		if x := &r.Result; r.Shown && isolateOf(x) && x.Probe.SubID == "" {
-			at[x.SubID] = len(out)
-			out = append(out, sheet.Isolate{Number: x.SubID, Organism: x.Value.String(), Notes: x.Notes})
+// valuesBefore are what the rows of a tree said before they were corrected.
+func (k *Kept) valuesBefore() map[string]string {
+	out := map[string]string{}
+	take := func(rows []Row) {
+		for i := range rows {
+			if x := &rows[i].Result; !rows[i].HiddenAt.IsZero() && x.Status != observation.Withdrawn {
+				out[rows[i].ID] = strings.TrimSpace(x.Value.String() + " " + interpretation(x))
+			}
 		}
 	}
-	for i := range k.Rows {
-		r := &k.Rows[i]
-		x := &r.Result
-		n, ok := at[x.Probe.SubID]
-		if !r.Shown || x.Probe.SubID == "" || !ok {
-			continue
-		}
-		out[n].Drugs = append(out[n].Drugs, sheet.Drug{
-			Code: x.Code.Code, Name: x.Code.Display(), Method: x.Method.Display(), Measured: x.Value.String(), Unit: x.Unit.Display(), Breakpoints: x.Range,
-			Interpretation: flagsText(x.Flags),
-		})
+	take(k.Rows)
+	for i := range k.Children {
+		take(k.Children[i].Rows)
 	}
 	return out
 }

@@ -60,9 +60,13 @@ type Kept struct {
 	Version      int
 	Case         record.CaseID
 	Message      string
+	parentNumber string    // of the culture that a susceptibility belongs to: f:<filler> p:<placer> s:<barcode>
 	alarmDue     time.Time // critical values of it are told then at the latest
 
-	Rows []Row // where they were asked for
+	Rows     []Row     // where they were asked for
+	Children []Kept    // susceptibility reports of a culture
+	Isolates []Isolate // of the whole tree that it belongs to, whichever part was asked for
+	culture  *Kept     // that it belongs to, where it was read
 }
 
 // Row is one version of a row of a report.
@@ -97,13 +101,14 @@ type Row struct {
 type reportRow struct {
 	Kept
 	latin string
-	known bool // it is there already
+	known bool                 // it is there already
+	gone  []observation.Result // what grew and was taken back, in the culture of a susceptibility
 }
 
 const reportColumns = `r.id, r.institution_id, r.laboratory_id, r.centre_id, r.link_id, r.patient_id, r.grade, r.local_number, r.name, r.birth_date, r.sex,
 	r.age_days, r.visit, r.ward, r.placer, r.filler, r.order_group, r.barcode, r.specimen_id, r.specimen, r.service_code, r.title, r.priority, r.orderer,
 	r.clinical_info, r.performer, r.notes, r.warnings, r.parent, r.collected_at, r.lab_at, r.reported_at, r.received_at, r.updated_at, r.status,
-	r.verified, r.released_at, r.abnormal, r.critical, r.unmapped, r.waiting, r.version, r.alarm_due, r.case_id, r.message_id`
+	r.verified, r.released_at, r.abnormal, r.critical, r.unmapped, r.waiting, r.version, r.alarm_due, r.case_id, r.message_id, r.parent_number`
 
 func scanReport(scan func(...any) error) (reportRow, error) {
 	var r reportRow
@@ -113,7 +118,7 @@ func scanReport(scan func(...any) error) (reportRow, error) {
 	err := scan(&k.ID, &k.Institution, &k.Laboratory, &k.Centre, &k.Link, &k.Patient, &k.Grade, &local, &name, &k.BirthDate, &k.Sex, &k.AgeDays, &k.Visit,
 		&k.Ward, &k.Placer, &k.Filler, &k.Group, &k.Barcode, &k.SpecimenID, &tube, &k.Service, &k.Title, &k.Priority, &k.Orderer, &k.ClinicalInfo,
 		&k.Performer, &notes, &warnings, &k.Parent, &collected, &lab, &reported, &received, &updated, &k.Status, &k.Verified, &released, &k.Abnormal,
-		&k.Critical, &k.Unmapped, &k.Waiting, &k.Version, &due, &k.Case, &k.Message)
+		&k.Critical, &k.Unmapped, &k.Waiting, &k.Version, &due, &k.Case, &k.Message, &k.parentNumber)
 	if err != nil {
 		return r, err
 	}
@@ -143,7 +148,7 @@ func putReport(ctx context.Context, tx *store.Tx, k *reportRow) error {
 		jsonText(k.Specimen), k.Service, k.Title, string(k.Priority), k.Orderer, k.ClinicalInfo, k.Performer, jsonText(k.Notes), warningsText(k.Warnings),
 		string(k.Parent), record.Micros(k.CollectedAt), record.Micros(k.LabAt), record.Micros(k.ReportedAt), record.Micros(k.ReceivedAt),
 		record.Micros(k.UpdatedAt), string(k.Status), k.Verified, record.Micros(k.ReleasedAt), k.Abnormal, k.Critical, k.Unmapped, k.Waiting, k.Version,
-		record.Micros(k.alarmDue), string(k.Case), k.Message,
+		record.Micros(k.alarmDue), string(k.Case), k.Message, k.parentNumber,
 	}
 	_, err := tx.Exec(ctx, putReportSQL, values...)
 	if err != nil {
@@ -163,6 +168,7 @@ var putReportSQL = func() string {
 		"age_days", "visit", "ward", "placer", "filler", "order_group", "barcode", "specimen_id", "specimen", "service_code", "title", "priority", "orderer",
 		"clinical_info", "performer", "notes", "warnings", "parent", "collected_at", "lab_at", "reported_at", "received_at", "updated_at", "status",
 		"verified", "released_at", "abnormal", "critical", "unmapped", "waiting", "version", "alarm_due", "case_id", "message_id",
+		"parent_number",
 	}
 	var names, marks, sets string
 	for i, n := range columns {

@@ -94,6 +94,9 @@ func (c *Centre) remapReport(ctx context.Context, tx *store.Tx, id record.ExamID
 	var changed []int
 	for i := range rows {
 		r := &rows[i]
+		if tied(r.Result.Probe) {
+			continue
+		}
 		found, _ := snap.Resolve(ch.rep.Laboratory, ch.rep.Link, r.Result, ch.rep.Specimen)
 		if found.Code == r.Analyte {
 			continue

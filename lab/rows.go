@@ -64,7 +64,7 @@ func (s *StoredReport) count(in *incoming) {
 	case stale:
 		s.Stale++
 	}
-	if in.row.Analyte == "" {
+	if in.row.unmapped() {
 		s.Unmapped++
 	}
 }
@@ -86,15 +86,19 @@ func (c *Centre) incomingRows(ctx context.Context, tx *store.Tx, a *arrival, r *
 		out = append(out, in)
 	}
 	for i := range out {
+		rep.wither(&out[i].row)
 		out[i].place(have[out[i].row.ID])
 	}
 	return out, nil
 }
 
 func (c *Centre) incomingRow(ctx context.Context, tx *store.Tx, a *arrival, r *observation.Report, rep *reportRow, x *observation.Result) (incoming, error) {
-	found, err := c.resolve(ctx, tx, a, x, r.Specimen)
-	if err != nil {
-		return incoming{}, err
+	found := known{loinc: x.Code.In(observation.LOINC)}
+	if !tied(x.Probe) { // a drug is no analyte
+		var err error
+		if found, err = c.resolve(ctx, tx, a, x, r.Specimen); err != nil {
+			return incoming{}, err
+		}
 	}
 	row := Row{
 		ID: rowID(rep.ID, x), Report: rep.ID, Analyte: found.analyte, Item: found.item, LOINC: found.loinc, UCUM: found.ucum, Result: *x,
@@ -154,6 +158,9 @@ func (in *incoming) place(have []Row) {
 	}
 	if in.before == nil {
 		return
+	}
+	if p := in.before.Result.Probe; tied(p) && !tied(in.row.Result.Probe) && interpretation(&in.row.Result) != "" { // sent again without what grew
+		in.row.Result.Probe, in.row.Analyte, in.row.Item = p, "", ""
 	}
 	old := in.before.state()
 	in.fate = fateOf(&old, in.row.state())

@@ -55,6 +55,9 @@ func (c *Centre) Tick(ctx context.Context) (int, error) {
 	if err != nil {
 		return 0, err
 	}
+	if err := c.retie(ctx); err != nil {
+		return 0, err
+	}
 	if err := c.followControls(ctx); err != nil {
 		return 0, err
 	}

@@ -55,7 +55,7 @@ func (c *Centre) Trend(ctx context.Context, s record.Scope, patient record.Patie
 	if !record.ValidID(string(patient)) || analyte == "" {
 		return Trend{}, record.Errorf(record.Invalid, "trend: want a patient and an analyte")
 	}
-	err := c.noteRead(ctx, s, record.Event{Act: trended, Patient: patient, Kind: "lab-trend", Object: string(patient) + ":" + analyte})
+	err := c.noteFirst(ctx, s, record.Event{Act: trended, Patient: patient, Kind: "lab-trend", Object: string(patient) + ":" + analyte})
 	if err != nil {
 		return Trend{}, err
 	}
@@ -81,7 +81,8 @@ func (c *Centre) Trend(ctx context.Context, s record.Scope, patient record.Patie
 
 type trendPoint struct {
 	Point
-	ucum string
+	ucum  string
+	group string // of methods, in the catalogue
 }
 
 func scanPoint(scan func(...any) error) (trendPoint, error) {
@@ -115,25 +116,37 @@ func (t *Trend) compare(points []trendPoint, by *catalogue.Pack) {
 			break
 		}
 	}
+	methods := map[[2]string]string{} // there are few, and looking one up reads the whole catalogue
 	for i := range points {
 		p := &points[i]
-		if p.Number != nil && p.ucum != "" && t.Unit != "" {
+		key := [2]string{p.Method, p.Device}
+		group, known := methods[key]
+		if !known {
+			group = by.Method(t.Analyte, p.Method, p.Device)
+			methods[key] = group
+		}
+		p.group = group
+		switch {
+		case p.Number == nil || p.ucum == "" || t.Unit == "":
+		case p.ucum == t.Unit:
+			p.Compared = p.Number
+		default:
 			if v, err := by.Convert(packfile.Decimal{Decimal: p.Number}, p.ucum, t.Unit, t.Analyte); err == nil {
 				p.Compared = v.Decimal
 			}
 		}
 		if i > 0 {
-			p.breaks(&points[i-1], t.Analyte, by)
+			p.breaks(&points[i-1])
 		}
 		t.Points = append(t.Points, p.Point)
 	}
 }
 
-func (p *trendPoint) breaks(before *trendPoint, analyte string, by *catalogue.Pack) {
+func (p *trendPoint) breaks(before *trendPoint) {
 	if (p.Compared == nil) != (before.Compared == nil) {
 		p.Break = append(p.Break, "unit")
 	}
-	if a, b := by.Method(analyte, p.Method, p.Device), by.Method(analyte, before.Method, before.Device); a != b && a != "" && b != "" {
+	if a, b := p.group, before.group; a != b && a != "" && b != "" {
 		p.Break = append(p.Break, "method")
 	}
 	if p.Laboratory != before.Laboratory {
@@ -159,7 +172,7 @@ const maxColumns = 50
 
 // Cumulative gives the newest reports of a person inside the scope as one table.
 func (c *Centre) Cumulative(ctx context.Context, s record.Scope, patient record.PatientID, reports int) (Cumulative, error) {
-	err := c.noteRead(ctx, s, record.Event{Act: trended, Patient: patient, Kind: "lab-trend", Object: string(patient) + ":" + wholeTable})
+	err := c.noteFirst(ctx, s, record.Event{Act: trended, Patient: patient, Kind: "lab-trend", Object: string(patient) + ":" + wholeTable})
 	if err != nil {
 		return Cumulative{}, err
 	}

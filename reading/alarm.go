@@ -37,7 +37,7 @@ func (a Alarm) steps() string {
 
 // next is when a critical value is passed on again.
 func (v *Critical) next(now time.Time, every time.Duration) time.Time {
-	for step := range strings.SplitSeq(v.steps, ",") {
+	for step := range strings.SplitSeq(v.Steps, ",") {
 		minutes, err := strconv.Atoi(step)
 		if at := v.RaisedAt.Add(time.Duration(minutes) * time.Minute); err == nil && at.After(now) {
 			return at
@@ -84,7 +84,7 @@ func (r *Room) alarm(ctx context.Context, tx *store.Tx, s record.Scope, id recor
 	}
 	old := c
 	v := r.newCritical(tx, s, &c, plainText(a.Finding, maxReason))
-	v.Rule, v.DueAt, v.steps = a.Rule, v.RaisedAt.Add(cmp.Or(a.Within, r.opt.CriticalAck)), a.steps()
+	v.Rule, v.DueAt, v.Steps = a.Rule, v.RaisedAt.Add(cmp.Or(a.Within, r.opt.CriticalAck)), a.steps()
 	c.Critical = true
 	r.prioritise(&c, record.Stat, stamp(tx.Now()))
 	c.Version++

@@ -232,7 +232,7 @@ func TestAnAnsweredAlarmIsRaisedAgainForTheRightPatient(t *testing.T) {
 
 func TestAnAlarmIsPassedOnAtItsOwnMinutes(t *testing.T) {
 	at := time.Date(2026, 11, 22, 8, 0, 0, 0, time.UTC)
-	v := Critical{RaisedAt: at, steps: Alarm{Escalate: []time.Duration{5 * time.Minute, 10 * time.Minute, 15 * time.Minute}}.steps()}
+	v := Critical{RaisedAt: at, Steps: Alarm{Escalate: []time.Duration{5 * time.Minute, 10 * time.Minute, 15 * time.Minute}}.steps()}
 	for _, x := range []struct{ now, want time.Duration }{{0, 5 * time.Minute}, {5 * time.Minute, 10 * time.Minute}, {12 * time.Minute, 15 * time.Minute}, {15 * time.Minute, 25 * time.Minute}} {
 		if got := v.next(at.Add(x.now), 10*time.Minute); !got.Equal(at.Add(x.want)) {
 			t.Errorf("after %v: %v, want %v", x.now, got.Sub(at), x.want)

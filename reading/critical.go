@@ -41,7 +41,7 @@ type Critical struct {
 	DismissReason   string
 	Calls           []Call // oldest first
 
-	steps string // minutes after the raising at which it is passed on
+	Steps string // minutes after the raising at which it is passed on
 }
 
 // Acknowledged reports whether somebody answered for it.
@@ -62,7 +62,7 @@ func criticals(ctx context.Context, q store.Querier, tail string, args []any) ([
 		return []any{
 			&v.ID, &v.Case, &v.Institution, &v.Patient, &v.Finding, &v.RaisedBy, &v.RaisedByName,
 			&v.raised, &v.due, &v.Escalations, &v.AcknowledgedBy, &v.AcknowledgedByName, &v.acknowledged, &v.Handling,
-			&v.Rule, &v.dismissed, &v.DismissedBy, &v.DismissedByName, &v.DismissReason, &v.steps,
+			&v.Rule, &v.dismissed, &v.DismissedBy, &v.DismissedByName, &v.DismissReason, &v.Steps,
 		}
 	})
 	if err != nil {
@@ -140,7 +140,7 @@ func insertCritical(ctx context.Context, tx *store.Tx, s record.Scope, c *Case, 
 	_, err := tx.Exec(ctx, `INSERT INTO critical_values (id, case_id, institution_id, patient_id, request_id, finding,
 		raised_by, raised_by_name, raised_at, due_at, rule, steps) VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12)`,
 		string(v.ID), string(v.Case), string(v.Institution), string(v.Patient), requestID, v.Finding,
-		string(v.RaisedBy), v.RaisedByName, record.Micros(v.RaisedAt), record.Micros(v.DueAt), v.Rule, v.steps)
+		string(v.RaisedBy), v.RaisedByName, record.Micros(v.RaisedAt), record.Micros(v.DueAt), v.Rule, v.Steps)
 	if err != nil {
 		return fmt.Errorf("raise critical value: %w", err)
 	}

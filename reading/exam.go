@@ -73,6 +73,24 @@ func (r *Room) Current(ctx context.Context, s record.Scope, id record.CaseID) (R
 	return out, err == nil, err
 }
 
+// DismissedOf are the rules whose alarms of an exam were dismissed as false, inside the centre's transaction.
+func (r *Room) DismissedOf(ctx context.Context, q store.Querier, exam record.ExamID) (map[string]bool, error) {
+	all, err := criticals(ctx, q, `WHERE v.case_id IN (SELECT id FROM cases WHERE exam_id = $1) AND v.rule <> '' AND v.dismissed_at > 0`, []any{string(exam)})
+	if err != nil {
+		return nil, err
+	}
+	return rulesOf(all), nil
+}
+
+func rulesOf(all []Critical) map[string]bool {
+	out := map[string]bool{}
+	for _, v := range all {
+		rule, _, _ := strings.Cut(v.Rule, ":")
+		out[rule] = true
+	}
+	return out
+}
+
 // Dismissed are the ids of the rules whose alarms on a case a doctor has dismissed as false for a patient.
 func (r *Room) Dismissed(ctx context.Context, id record.CaseID, patient record.PatientID) (map[string]bool, error) {
 	all, err := criticals(ctx, r.db, `WHERE v.case_id = $1 AND v.patient_id = $2 AND v.rule <> '' AND v.dismissed_at > 0`, []any{string(id), string(patient)})

@@ -12,6 +12,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"os"
+	"path/filepath"
 	"runtime/pprof"
 	"slices"
 	"strconv"
@@ -26,10 +27,10 @@ import (
 
 const (
 	links        = 16
-	ingestFor    = 15 * time.Second
+	ingestFor    = 10 * time.Second
 	warmUp       = 3 * time.Second
 	knownPersons = 400 // of each link; one message in twenty is of a new one
-	cpuProfile   = "LIANZHEN_BENCH_PROFILE"
+	profilesEnv  = "LIANZHEN_BENCH_PROFILES" // folder of CPU profiles
 )
 
 // ingest measures two kinds of senders: laboratory systems, whose results are final, and analysers, whose results rules or persons validate.
@@ -47,6 +48,22 @@ func ingest(w io.Writer, _ string) error {
 		}
 	}
 	return nil
+}
+
+// profiled writes a CPU profile until stop is called, where somebody asks for one.
+func profiled(name string) (stop func(), err error) {
+	folder := os.Getenv(profilesEnv)
+	if folder == "" {
+		return func() {}, nil
+	}
+	f, err := os.Create(filepath.Join(folder, strings.ReplaceAll(name, " ", "")+".prof"))
+	if err != nil {
+		return nil, err
+	}
+	if err := pprof.StartCPUProfile(f); err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return func() { pprof.StopCPUProfile(); _ = f.Close() }, nil
 }
 
 // measured is what a run has told.
@@ -76,17 +93,11 @@ func measureIngest(ctx context.Context, g ground, profile string) (m measured, e
 	if err := all(senders, func(s *sender) error { return s.send(ctx, time.Now().Add(warmUp)) }); err != nil {
 		return m, err
 	}
-	if file := os.Getenv(cpuProfile); file != "" {
-		f, err := os.Create(file)
-		if err != nil {
-			return m, err
-		}
-		defer func() { _ = f.Close() }()
-		if err := pprof.StartCPUProfile(f); err != nil {
-			return m, err
-		}
-		defer pprof.StopCPUProfile()
+	stop, err := profiled("ingest-" + g.database + "-" + g.blobs)
+	if err != nil {
+		return m, err
 	}
+	defer stop()
 	for _, s := range senders {
 		s.took, s.rows = nil, 0
 	}

@@ -53,13 +53,14 @@ type served struct {
 	data       string
 	grpc, http string
 	dimse      string
+	mllp, astm string
 	env        []string
 	log        *bytes.Buffer
 }
 
 func serve(t testing.TB, data string, env ...string) *served {
 	t.Helper()
-	s := &served{data: data, grpc: storetest.FreeAddr(t), http: storetest.FreeAddr(t), dimse: storetest.FreeAddr(t), env: env}
+	s := &served{data: data, grpc: storetest.FreeAddr(t), http: storetest.FreeAddr(t), dimse: storetest.FreeAddr(t), mllp: storetest.FreeAddr(t), astm: storetest.FreeAddr(t), env: env}
 	s.start(t)
 	t.Cleanup(s.kill)
 	return s
@@ -72,7 +73,7 @@ func (s *served) start(t testing.TB) {
 		t.Fatal(err)
 	}
 	s.log = &bytes.Buffer{}
-	s.cmd = exec.Command(bin, "serve", "--data", s.data, "--grpc", s.grpc, "--http", s.http, "--dimse", s.dimse, "--mllp", "127.0.0.1:0", "--astm", "127.0.0.1:0", "--ops", storetest.FreeAddr(t))
+	s.cmd = exec.Command(bin, "serve", "--data", s.data, "--grpc", s.grpc, "--http", s.http, "--dimse", s.dimse, "--mllp", s.mllp, "--astm", s.astm, "--ops", storetest.FreeAddr(t))
 	s.cmd.Env = append(os.Environ(), s.env...)
 	s.cmd.Stdout, s.cmd.Stderr = s.log, s.log
 	if err := s.cmd.Start(); err != nil {

@@ -301,6 +301,7 @@ func (p *Profile) repetitions(rows []observation.Result) {
 	for _, same := range seen {
 		for n, i := range same {
 			switch {
+			case p.Microbiology != nil && slices.Contains(p.Microbiology.Organism, rows[i].Code.Code): // the number of the isolate
 			case len(same) == 1:
 				rows[i].SubID = ""
 			case rows[i].SubID == "" || n > 0 && rows[i].SubID == rows[same[n-1]].SubID:

@@ -64,8 +64,6 @@ var errChanged = record.Errorf(record.Conflict, "the report has changed")
 
 // attempt sends one delivery. The error is ours, the outcome the receiver's, or that the message could not be made.
 func (d *Desk) attempt(ctx context.Context, s *Subscription, to sender, x *Delivery) (outcome, error) {
-	ctx, cancel := context.WithTimeout(ctx, d.opt.Dial+d.opt.Answer)
-	defer cancel()
 	for {
 		asOf := d.db.Now()
 		c, err := d.compose(ctx, s, x)
@@ -73,10 +71,12 @@ func (d *Desk) attempt(ctx context.Context, s *Subscription, to sender, x *Deliv
 			return c.outcome(), err
 		}
 		var ours error // of noting
-		out := to.send(ctx, c.message, func() error {
+		limited, cancel := context.WithTimeout(ctx, d.opt.Dial+d.opt.Answer) // shorter than the lease: nothing leaves after it
+		out := to.send(limited, c.message, func() error {
 			ours = d.note(ctx, s, x, c.values)
 			return ours
 		})
+		cancel()
 		if errors.Is(ours, errChanged) && ctx.Err() == nil {
 			continue // it is read again
 		}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/lianzhen/lianzhen/codec/hl7"
 	"github.com/lianzhen/lianzhen/record"
 	"github.com/lianzhen/lianzhen/store"
 	"github.com/lianzhen/lianzhen/store/storetest"
@@ -262,4 +263,21 @@ func TestTheProbeIsOfNobody(t *testing.T) {
 	if err != nil || p.Answered || p.Text != "nothing listens at the address" {
 		t.Errorf("%+v %v", p, err)
 	}
+}
+
+func FuzzReadAck(f *testing.F) {
+	for _, s := range []string{
+		"MSH|^~\\&|H|H|L|L|20261122||ACK^R01|1|P|2.5.1\rMSA|AA|N1\r", "MSH|^~\\&|||||||ACK|1|P|2.3\rMSA|AE|N1|words\rERR|PID^1^3^204&Unknown&HL70357\r",
+		"MSH|^~\\&|||||||ACK|1|P|2.5.1\rMSA|AR|N2\rERR||PID^1^3|204^Unknown^HL70357|E||||赵秀英\r", "MSA|AA|N1", "",
+	} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		out := readAck(raw, hl7.Options{Lenient: true, MaxBytes: maxAnswer}).judge("N1")
+		for _, r := range out.text {
+			if r > '~' {
+				t.Fatalf("words of the receiver are kept: %q", out.text)
+			}
+		}
+	})
 }

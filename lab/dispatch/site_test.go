@@ -1,9 +1,11 @@
 package dispatch
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -120,16 +122,14 @@ func eventually(t testing.TB, what string, holds func() bool) {
 	t.Fatalf("not in time: %s", what)
 }
 
-// outbox lists what a subscription has, the oldest first.
+// outbox lists what a subscription has, in the order in which it happened.
 func (s *site) outbox(id SubscriptionID) []Delivery {
 	s.t.Helper()
 	all, err := s.Deliveries(context.Background(), s.admin, Filter{Subscription: id, Limit: 1000})
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	for i, j := 0, len(all)-1; i < j; i, j = i+1, j-1 {
-		all[i], all[j] = all[j], all[i]
-	}
+	slices.SortFunc(all, func(a, b Delivery) int { return cmp.Compare(a.Seq, b.Seq) })
 	return all
 }
 

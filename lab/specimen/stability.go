@@ -71,15 +71,27 @@ func (e Expiry) Blocks() bool { return e.Expired || e.OutOfRange }
 
 // Expired says whether an analyte was measured from a tube in time.
 func (d *Desk) Expired(ctx context.Context, q store.Querier, id SpecimenID, analyte string, measuredAt time.Time) (Expiry, error) {
+	ask, err := d.Expiries(ctx, q, id)
+	if err != nil {
+		return Expiry{}, err
+	}
+	return ask(analyte, measuredAt), nil
+}
+
+// Expiries reads a tube once and answers for any of its analytes.
+func (d *Desk) Expiries(ctx context.Context, q store.Querier, id SpecimenID) (func(analyte string, measuredAt time.Time) Expiry, error) {
 	sp, err := scanSpecimen(q.QueryRow(ctx, `SELECT `+specimenColumns+` FROM specimens p WHERE p.id = $1`, string(id)).Scan)
 	if err != nil {
-		return Expiry{}, missing(err, "no specimen %s", id)
+		return nil, missing(err, "no specimen %s", id)
 	}
-	e := Expiry{OutOfRange: sp.Has(FlagTemperature), Uncollected: sp.CollectedAt.IsZero()}
-	if at, ok := deadline(d.keeping(ctx, &sp), &sp, analyte); ok {
-		e.DeadlineAt, e.Expired = at, measuredAt.After(at)
-	}
-	return e, nil
+	keeps := d.keeping(ctx, &sp)
+	return func(analyte string, measuredAt time.Time) Expiry {
+		e := Expiry{OutOfRange: sp.Has(FlagTemperature), Uncollected: sp.CollectedAt.IsZero()}
+		if at, ok := deadline(keeps, &sp, analyte); ok {
+			e.DeadlineAt, e.Expired = at, measuredAt.After(at)
+		}
+		return e
+	}, nil
 }
 
 // Sweep tells once of tubes that nobody has scanned for too long and of those whose deadline passed before they were measured.

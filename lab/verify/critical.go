@@ -58,7 +58,7 @@ func (c *Critical) meets(f *Facts) truth {
 
 func (c *Critical) met(v Value) truth {
 	if len(c.Says) > 0 {
-		if slices.Contains(c.Says, Ordinal(v.Text)) {
+		if said(c.Says, v.Text) {
 			return yes
 		}
 		return no
@@ -86,6 +86,7 @@ func (p *Pack) raise(v *Verdict, c *Critical) {
 		v.warn(SexAssumed, "性别未知，危急值按两性判断", "of unknown sex: critical values were judged as of both")
 	}
 	if c.known(f) {
+		v.Known = append(v.Known, c.ID)
 		v.step(c.ID, c.Version, Hold, "危急值（近期已报告，未再次报警）", "a critical value that is known: no new alarm")
 		return
 	}
@@ -125,7 +126,8 @@ func (c *Critical) known(f *Facts) bool {
 	return !c.again(told, f.At, f.Value)
 }
 
-// run are the results before this one that met the rule without interruption, the newest first.
+// run are the results before this one that met the rule without interruption, the newest first. Those of another institution told this one nothing, and
+// neither did those whose alarm a person has dismissed: the next specimen may confirm what the first was not believed for.
 func (c *Critical) run(f *Facts) []Previous {
 	var out []Previous
 	for _, b := range f.Previous {
@@ -135,7 +137,9 @@ func (c *Critical) run(f *Facts) []Previous {
 		if c.met(b.Value) != yes {
 			break
 		}
-		out = append(out, b)
+		if !b.Dismissed && b.Institution == f.Institution {
+			out = append(out, b)
+		}
 	}
 	return out
 }

@@ -76,6 +76,8 @@ type Previous struct {
 	Laboratory  string    `json:"laboratory,omitempty"`
 	Institution string    `json:"institution,omitempty"`
 	Method      string    `json:"method,omitempty"`
+	Report      string    `json:"report,omitempty"`
+	Dismissed   bool      `json:"dismissed,omitempty"` // its alarm was dismissed as false
 }
 
 // Beside is another analyte of the same specimen.

@@ -62,6 +62,9 @@ var directions = map[string]string{
 	"高": "H", "A": "A", "AA": "A", "POS": "A", "NEG": "N", "ABN": "A", "异常": "A", "*": "A", "正常": "N", "HU": "H", "LU": "L",
 }
 
+// Directed reports a sender's flag that says on which side of its interval a value lies, or that it lies inside.
+func Directed(flag string) bool { return directions[strings.ToUpper(strings.TrimSpace(flag))] != "" }
+
 // compareFlags warns where the sender's flag and ours differ in direction: both are kept, neither is silently believed.
 func (p *Pack) compareFlags(v *Verdict) {
 	ours := directions[string(v.Flag)]

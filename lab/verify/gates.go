@@ -54,7 +54,7 @@ func (p *Pack) judgeLimits(v *Verdict, rs *rules) {
 // fault is why a result may not be released, nothing if it may.
 func (l *Limit) fault(f *Facts) packfile.Text {
 	if len(l.Says) > 0 {
-		if !slices.Contains(l.Says, Ordinal(f.Value.Text)) {
+		if !said(l.Says, f.Value.Text) {
 			return packfile.Text{ZH: "定性结果须人工审核", EN: "the qualitative result is for a person"}
 		}
 		return l.HIL.fault(f.HIL, l.HILRequired)

@@ -169,9 +169,32 @@ func TestOrdinals(t *testing.T) {
 		"阳性": Positive, "阳性(+)": Positive, "(+)": Positive, "＋": Positive, "2+": Positive, "POS": Positive, "Reactive": Positive,
 		"阴性": Negative, "阴性（-）": Negative, "neg": Negative, "Non-Reactive": Negative, "未检出": Negative,
 		"±": Borderline, "弱阳性": Borderline, "不确定": Borderline, "待查": "", "": "", "阳性-": "", "+-+": "",
+		"阳性(12.35 S/CO)": Positive, "阳性 12.35COI": Positive, "阴性（0.05）": Negative, "阴性 <0.05 IU/mL": Negative, "弱阳性 1.02": Borderline, "阳性1:320": Positive,
+		"+1.5": "", "阳性12.35阴性": "", "阴性5项": "", "微量": Borderline, "Weak positive": Borderline, "NEG 0.1": Negative,
 	} {
 		if got := Ordinal(text); got != want {
 			t.Errorf("%q: %q, want %q", text, got, want)
+		}
+	}
+}
+
+func TestACriticalValueIsKnownOnlyWhereItWasTold(t *testing.T) {
+	told := func(institution string, dismissed bool) Previous {
+		return Previous{Value: value("7.5"), Unit: "mmol/L", At: noon.Add(-time.Hour), Institution: institution, Dismissed: dismissed}
+	}
+	for _, c := range []struct {
+		name   string
+		before []Previous
+		alarms int
+	}{
+		{"told to the same institution", []Previous{told("a", false)}, 0},
+		{"told to another", []Previous{told("b", false)}, 1},
+		{"told to both", []Previous{told("b", false), told("a", false)}, 0},
+		{"dismissed as false: the next specimen confirms it", []Previous{told("a", true)}, 1},
+	} {
+		f := Facts{At: noon, Analyte: "K", Value: value("7.6"), Unit: "mmol/L", AgeDays: 20000, Sex: "F", Institution: "a", Previous: c.before}
+		if v := Default().Verify(f, nil); len(v.Alarms) != c.alarms {
+			t.Errorf("%s: %d alarms, want %d", c.name, len(v.Alarms), c.alarms)
 		}
 	}
 }

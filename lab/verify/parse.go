@@ -148,8 +148,8 @@ func (c *checker) says(path []any, at string, is Bounds, says []string) {
 		c.f.Fault(path, "%swant either comparisons or words", at)
 	}
 	for _, w := range says {
-		if w != Negative && w != Borderline && w != Positive {
-			c.f.Fault(path, "%ssays: want negative, borderline or positive", at)
+		if w != Negative && w != Borderline && w != Positive && w != Organism {
+			c.f.Fault(path, "%ssays: want negative, borderline, positive or organism", at)
 		}
 	}
 }

@@ -40,6 +40,7 @@ type Verdict struct {
 	Release  bool      `json:"release"`         // Auto, and the pack lets it be released without a person
 	Steps    []Step    `json:"steps,omitempty"` // in the order in which they were taken
 	Alarms   []Alarm   `json:"alarms,omitempty"`
+	Known    []string  `json:"known,omitempty"` // rules of critical values that were told before and are not told again
 	Warnings []Warning `json:"warnings,omitempty"`
 }
 

@@ -1255,16 +1255,22 @@ type LabReport struct {
 	ReleasedAt          *timestamppb.Timestamp `protobuf:"bytes,31,opt,name=released_at,json=releasedAt,proto3" json:"released_at,omitempty"`
 	Status              LabStatus              `protobuf:"varint,32,opt,name=status,proto3,enum=lianzhen.v1.LabStatus" json:"status,omitempty"`
 	// "sender", "auto" (rules alone) or "released" (two persons): the weakest of the rows in view.
-	Verified      string    `protobuf:"bytes,33,opt,name=verified,proto3" json:"verified,omitempty"`
-	AbnormalRows  int32     `protobuf:"varint,34,opt,name=abnormal_rows,json=abnormalRows,proto3" json:"abnormal_rows,omitempty"`
-	CriticalRows  int32     `protobuf:"varint,35,opt,name=critical_rows,json=criticalRows,proto3" json:"critical_rows,omitempty"`
-	UnmappedRows  int32     `protobuf:"varint,36,opt,name=unmapped_rows,json=unmappedRows,proto3" json:"unmapped_rows,omitempty"`
-	WaitingRows   int32     `protobuf:"varint,37,opt,name=waiting_rows,json=waitingRows,proto3" json:"waiting_rows,omitempty"`
-	Version       int32     `protobuf:"varint,38,opt,name=version,proto3" json:"version,omitempty"`
-	CaseId        string    `protobuf:"bytes,39,opt,name=case_id,json=caseId,proto3" json:"case_id,omitempty"`
-	Rows          []*LabRow `protobuf:"bytes,40,rep,name=rows,proto3" json:"rows,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Verified     string    `protobuf:"bytes,33,opt,name=verified,proto3" json:"verified,omitempty"`
+	AbnormalRows int32     `protobuf:"varint,34,opt,name=abnormal_rows,json=abnormalRows,proto3" json:"abnormal_rows,omitempty"`
+	CriticalRows int32     `protobuf:"varint,35,opt,name=critical_rows,json=criticalRows,proto3" json:"critical_rows,omitempty"`
+	UnmappedRows int32     `protobuf:"varint,36,opt,name=unmapped_rows,json=unmappedRows,proto3" json:"unmapped_rows,omitempty"`
+	WaitingRows  int32     `protobuf:"varint,37,opt,name=waiting_rows,json=waitingRows,proto3" json:"waiting_rows,omitempty"`
+	Version      int32     `protobuf:"varint,38,opt,name=version,proto3" json:"version,omitempty"`
+	CaseId       string    `protobuf:"bytes,39,opt,name=case_id,json=caseId,proto3" json:"case_id,omitempty"`
+	Rows         []*LabRow `protobuf:"bytes,40,rep,name=rows,proto3" json:"rows,omitempty"`
+	// What grew, of the culture and all its susceptibility reports, whichever of them was asked for.
+	Isolates []*LabIsolate `protobuf:"bytes,41,rep,name=isolates,proto3" json:"isolates,omitempty"`
+	// Of a susceptibility report: its culture. Empty until that has come. Search answers with the culture alone.
+	ParentReportId string `protobuf:"bytes,42,opt,name=parent_report_id,json=parentReportId,proto3" json:"parent_report_id,omitempty"`
+	// Of a culture: its susceptibility reports.
+	ChildReportIds []string `protobuf:"bytes,43,rep,name=child_report_ids,json=childReportIds,proto3" json:"child_report_ids,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *LabReport) Reset() {
@@ -1577,6 +1583,260 @@ func (x *LabReport) GetRows() []*LabRow {
 	return nil
 }
 
+func (x *LabReport) GetIsolates() []*LabIsolate {
+	if x != nil {
+		return x.Isolates
+	}
+	return nil
+}
+
+func (x *LabReport) GetParentReportId() string {
+	if x != nil {
+		return x.ParentReportId
+	}
+	return ""
+}
+
+func (x *LabReport) GetChildReportIds() []string {
+	if x != nil {
+		return x.ChildReportIds
+	}
+	return nil
+}
+
+// An organism that grew 分离菌, with what it resists.
+type LabIsolate struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// OBX-4 as sent.
+	Number string `protobuf:"bytes,1,opt,name=number,proto3" json:"number,omitempty"`
+	// Of the row that names it; empty: that has not come, and the susceptibilities say what it is.
+	RowId    string     `protobuf:"bytes,2,opt,name=row_id,json=rowId,proto3" json:"row_id,omitempty"`
+	ReportId string     `protobuf:"bytes,3,opt,name=report_id,json=reportId,proto3" json:"report_id,omitempty"`
+	Organism *LabCoding `protobuf:"bytes,4,opt,name=organism,proto3" json:"organism,omitempty"`
+	Status   LabStatus  `protobuf:"varint,5,opt,name=status,proto3,enum=lianzhen.v1.LabStatus" json:"status,omitempty"`
+	// "100000 {CFU}/mL", "+++".
+	Quantity         string               `protobuf:"bytes,6,opt,name=quantity,proto3" json:"quantity,omitempty"`
+	Comments         []string             `protobuf:"bytes,7,rep,name=comments,proto3" json:"comments,omitempty"`
+	Susceptibilities []*LabSusceptibility `protobuf:"bytes,8,rep,name=susceptibilities,proto3" json:"susceptibilities,omitempty"`
+	unknownFields    protoimpl.UnknownFields
+	sizeCache        protoimpl.SizeCache
+}
+
+func (x *LabIsolate) Reset() {
+	*x = LabIsolate{}
+	mi := &file_lianzhen_v1_lab_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *LabIsolate) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*LabIsolate) ProtoMessage() {}
+
+func (x *LabIsolate) ProtoReflect() protoreflect.Message {
+	mi := &file_lianzhen_v1_lab_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use LabIsolate.ProtoReflect.Descriptor instead.
+func (*LabIsolate) Descriptor() ([]byte, []int) {
+	return file_lianzhen_v1_lab_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *LabIsolate) GetNumber() string {
+	if x != nil {
+		return x.Number
+	}
+	return ""
+}
+
+func (x *LabIsolate) GetRowId() string {
+	if x != nil {
+		return x.RowId
+	}
+	return ""
+}
+
+func (x *LabIsolate) GetReportId() string {
+	if x != nil {
+		return x.ReportId
+	}
+	return ""
+}
+
+func (x *LabIsolate) GetOrganism() *LabCoding {
+	if x != nil {
+		return x.Organism
+	}
+	return nil
+}
+
+func (x *LabIsolate) GetStatus() LabStatus {
+	if x != nil {
+		return x.Status
+	}
+	return LabStatus_LAB_STATUS_UNSPECIFIED
+}
+
+func (x *LabIsolate) GetQuantity() string {
+	if x != nil {
+		return x.Quantity
+	}
+	return ""
+}
+
+func (x *LabIsolate) GetComments() []string {
+	if x != nil {
+		return x.Comments
+	}
+	return nil
+}
+
+func (x *LabIsolate) GetSusceptibilities() []*LabSusceptibility {
+	if x != nil {
+		return x.Susceptibilities
+	}
+	return nil
+}
+
+// One drug 药敏. It is never flagged as high or low.
+type LabSusceptibility struct {
+	state    protoimpl.MessageState `protogen:"open.v1"`
+	RowId    string                 `protobuf:"bytes,1,opt,name=row_id,json=rowId,proto3" json:"row_id,omitempty"`
+	ReportId string                 `protobuf:"bytes,2,opt,name=report_id,json=reportId,proto3" json:"report_id,omitempty"`
+	Drug     *LabCoding             `protobuf:"bytes,3,opt,name=drug,proto3" json:"drug,omitempty"`
+	// As sent; "MIC" or "KB" by the unit where nothing is said.
+	Method string `protobuf:"bytes,4,opt,name=method,proto3" json:"method,omitempty"`
+	// "<=0.25", "22", in the digits that were sent; empty: only the letter was.
+	Value string `protobuf:"bytes,5,opt,name=value,proto3" json:"value,omitempty"`
+	Unit  string `protobuf:"bytes,6,opt,name=unit,proto3" json:"unit,omitempty"`
+	// As sent with the value.
+	Breakpoints string `protobuf:"bytes,7,opt,name=breakpoints,proto3" json:"breakpoints,omitempty"`
+	// S, SDD, I, R, NS, or another letter of HL7 table 0078.
+	Interpretation string    `protobuf:"bytes,8,opt,name=interpretation,proto3" json:"interpretation,omitempty"`
+	Status         LabStatus `protobuf:"varint,9,opt,name=status,proto3,enum=lianzhen.v1.LabStatus" json:"status,omitempty"`
+	Notes          []string  `protobuf:"bytes,10,rep,name=notes,proto3" json:"notes,omitempty"`
+	Version        int32     `protobuf:"varint,11,opt,name=version,proto3" json:"version,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
+}
+
+func (x *LabSusceptibility) Reset() {
+	*x = LabSusceptibility{}
+	mi := &file_lianzhen_v1_lab_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *LabSusceptibility) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*LabSusceptibility) ProtoMessage() {}
+
+func (x *LabSusceptibility) ProtoReflect() protoreflect.Message {
+	mi := &file_lianzhen_v1_lab_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use LabSusceptibility.ProtoReflect.Descriptor instead.
+func (*LabSusceptibility) Descriptor() ([]byte, []int) {
+	return file_lianzhen_v1_lab_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *LabSusceptibility) GetRowId() string {
+	if x != nil {
+		return x.RowId
+	}
+	return ""
+}
+
+func (x *LabSusceptibility) GetReportId() string {
+	if x != nil {
+		return x.ReportId
+	}
+	return ""
+}
+
+func (x *LabSusceptibility) GetDrug() *LabCoding {
+	if x != nil {
+		return x.Drug
+	}
+	return nil
+}
+
+func (x *LabSusceptibility) GetMethod() string {
+	if x != nil {
+		return x.Method
+	}
+	return ""
+}
+
+func (x *LabSusceptibility) GetValue() string {
+	if x != nil {
+		return x.Value
+	}
+	return ""
+}
+
+func (x *LabSusceptibility) GetUnit() string {
+	if x != nil {
+		return x.Unit
+	}
+	return ""
+}
+
+func (x *LabSusceptibility) GetBreakpoints() string {
+	if x != nil {
+		return x.Breakpoints
+	}
+	return ""
+}
+
+func (x *LabSusceptibility) GetInterpretation() string {
+	if x != nil {
+		return x.Interpretation
+	}
+	return ""
+}
+
+func (x *LabSusceptibility) GetStatus() LabStatus {
+	if x != nil {
+		return x.Status
+	}
+	return LabStatus_LAB_STATUS_UNSPECIFIED
+}
+
+func (x *LabSusceptibility) GetNotes() []string {
+	if x != nil {
+		return x.Notes
+	}
+	return nil
+}
+
+func (x *LabSusceptibility) GetVersion() int32 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
 type LabRow struct {
 	state   protoimpl.MessageState `protogen:"open.v1"`
 	RowId   string                 `protobuf:"bytes,1,opt,name=row_id,json=rowId,proto3" json:"row_id,omitempty"`
@@ -1619,7 +1879,7 @@ type LabRow struct {
 
 func (x *LabRow) Reset() {
 	*x = LabRow{}
-	mi := &file_lianzhen_v1_lab_proto_msgTypes[12]
+	mi := &file_lianzhen_v1_lab_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1631,7 +1891,7 @@ func (x *LabRow) String() string {
 func (*LabRow) ProtoMessage() {}
 
 func (x *LabRow) ProtoReflect() protoreflect.Message {
-	mi := &file_lianzhen_v1_lab_proto_msgTypes[12]
+	mi := &file_lianzhen_v1_lab_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1644,7 +1904,7 @@ func (x *LabRow) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LabRow.ProtoReflect.Descriptor instead.
 func (*LabRow) Descriptor() ([]byte, []int) {
-	return file_lianzhen_v1_lab_proto_rawDescGZIP(), []int{12}
+	return file_lianzhen_v1_lab_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *LabRow) GetRowId() string {
@@ -1874,7 +2134,7 @@ type LabJudgement struct {
 
 func (x *LabJudgement) Reset() {
 	*x = LabJudgement{}
-	mi := &file_lianzhen_v1_lab_proto_msgTypes[13]
+	mi := &file_lianzhen_v1_lab_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1886,7 +2146,7 @@ func (x *LabJudgement) String() string {
 func (*LabJudgement) ProtoMessage() {}
 
 func (x *LabJudgement) ProtoReflect() protoreflect.Message {
-	mi := &file_lianzhen_v1_lab_proto_msgTypes[13]
+	mi := &file_lianzhen_v1_lab_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1899,7 +2159,7 @@ func (x *LabJudgement) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LabJudgement.ProtoReflect.Descriptor instead.
 func (*LabJudgement) Descriptor() ([]byte, []int) {
-	return file_lianzhen_v1_lab_proto_rawDescGZIP(), []int{13}
+	return file_lianzhen_v1_lab_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *LabJudgement) GetFlags() []string {
@@ -1994,7 +2254,7 @@ type LabRowQuality struct {
 
 func (x *LabRowQuality) Reset() {
 	*x = LabRowQuality{}
-	mi := &file_lianzhen_v1_lab_proto_msgTypes[14]
+	mi := &file_lianzhen_v1_lab_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2006,7 +2266,7 @@ func (x *LabRowQuality) String() string {
 func (*LabRowQuality) ProtoMessage() {}
 
 func (x *LabRowQuality) ProtoReflect() protoreflect.Message {
-	mi := &file_lianzhen_v1_lab_proto_msgTypes[14]
+	mi := &file_lianzhen_v1_lab_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2019,7 +2279,7 @@ func (x *LabRowQuality) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LabRowQuality.ProtoReflect.Descriptor instead.
 func (*LabRowQuality) Descriptor() ([]byte, []int) {
-	return file_lianzhen_v1_lab_proto_rawDescGZIP(), []int{14}
+	return file_lianzhen_v1_lab_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *LabRowQuality) GetInternal() string {
@@ -2070,7 +2330,7 @@ type RenderLabReportRequest struct {
 
 func (x *RenderLabReportRequest) Reset() {
 	*x = RenderLabReportRequest{}
-	mi := &file_lianzhen_v1_lab_proto_msgTypes[15]
+	mi := &file_lianzhen_v1_lab_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2082,7 +2342,7 @@ func (x *RenderLabReportRequest) String() string {
 func (*RenderLabReportRequest) ProtoMessage() {}
 
 func (x *RenderLabReportRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_lianzhen_v1_lab_proto_msgTypes[15]
+	mi := &file_lianzhen_v1_lab_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2095,7 +2355,7 @@ func (x *RenderLabReportRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RenderLabReportRequest.ProtoReflect.Descriptor instead.
 func (*RenderLabReportRequest) Descriptor() ([]byte, []int) {
-	return file_lianzhen_v1_lab_proto_rawDescGZIP(), []int{15}
+	return file_lianzhen_v1_lab_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *RenderLabReportRequest) GetReportId() string {
@@ -2129,7 +2389,7 @@ type ExportLabReportRequest struct {
 
 func (x *ExportLabReportRequest) Reset() {
 	*x = ExportLabReportRequest{}
-	mi := &file_lianzhen_v1_lab_proto_msgTypes[16]
+	mi := &file_lianzhen_v1_lab_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2141,7 +2401,7 @@ func (x *ExportLabReportRequest) String() string {
 func (*ExportLabReportRequest) ProtoMessage() {}
 
 func (x *ExportLabReportRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_lianzhen_v1_lab_proto_msgTypes[16]
+	mi := &file_lianzhen_v1_lab_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2154,7 +2414,7 @@ func (x *ExportLabReportRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExportLabReportRequest.ProtoReflect.Descriptor instead.
 func (*ExportLabReportRequest) Descriptor() ([]byte, []int) {
-	return file_lianzhen_v1_lab_proto_rawDescGZIP(), []int{16}
+	return file_lianzhen_v1_lab_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *ExportLabReportRequest) GetReportId() string {
@@ -2181,7 +2441,7 @@ type GetLabAttachmentRequest struct {
 
 func (x *GetLabAttachmentRequest) Reset() {
 	*x = GetLabAttachmentRequest{}
-	mi := &file_lianzhen_v1_lab_proto_msgTypes[17]
+	mi := &file_lianzhen_v1_lab_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2193,7 +2453,7 @@ func (x *GetLabAttachmentRequest) String() string {
 func (*GetLabAttachmentRequest) ProtoMessage() {}
 
 func (x *GetLabAttachmentRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_lianzhen_v1_lab_proto_msgTypes[17]
+	mi := &file_lianzhen_v1_lab_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2206,7 +2466,7 @@ func (x *GetLabAttachmentRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetLabAttachmentRequest.ProtoReflect.Descriptor instead.
 func (*GetLabAttachmentRequest) Descriptor() ([]byte, []int) {
-	return file_lianzhen_v1_lab_proto_rawDescGZIP(), []int{17}
+	return file_lianzhen_v1_lab_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *GetLabAttachmentRequest) GetReportId() string {
@@ -2233,7 +2493,7 @@ type DraftLabReportRequest struct {
 
 func (x *DraftLabReportRequest) Reset() {
 	*x = DraftLabReportRequest{}
-	mi := &file_lianzhen_v1_lab_proto_msgTypes[18]
+	mi := &file_lianzhen_v1_lab_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2245,7 +2505,7 @@ func (x *DraftLabReportRequest) String() string {
 func (*DraftLabReportRequest) ProtoMessage() {}
 
 func (x *DraftLabReportRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_lianzhen_v1_lab_proto_msgTypes[18]
+	mi := &file_lianzhen_v1_lab_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2258,7 +2518,7 @@ func (x *DraftLabReportRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DraftLabReportRequest.ProtoReflect.Descriptor instead.
 func (*DraftLabReportRequest) Descriptor() ([]byte, []int) {
-	return file_lianzhen_v1_lab_proto_rawDescGZIP(), []int{18}
+	return file_lianzhen_v1_lab_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *DraftLabReportRequest) GetReportId() string {
@@ -2286,7 +2546,7 @@ type DraftLabReportResponse struct {
 
 func (x *DraftLabReportResponse) Reset() {
 	*x = DraftLabReportResponse{}
-	mi := &file_lianzhen_v1_lab_proto_msgTypes[19]
+	mi := &file_lianzhen_v1_lab_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2298,7 +2558,7 @@ func (x *DraftLabReportResponse) String() string {
 func (*DraftLabReportResponse) ProtoMessage() {}
 
 func (x *DraftLabReportResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_lianzhen_v1_lab_proto_msgTypes[19]
+	mi := &file_lianzhen_v1_lab_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2311,7 +2571,7 @@ func (x *DraftLabReportResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DraftLabReportResponse.ProtoReflect.Descriptor instead.
 func (*DraftLabReportResponse) Descriptor() ([]byte, []int) {
-	return file_lianzhen_v1_lab_proto_rawDescGZIP(), []int{19}
+	return file_lianzhen_v1_lab_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *DraftLabReportResponse) GetFindings() string {
@@ -2348,7 +2608,7 @@ type ValidateLabRowsRequest struct {
 
 func (x *ValidateLabRowsRequest) Reset() {
 	*x = ValidateLabRowsRequest{}
-	mi := &file_lianzhen_v1_lab_proto_msgTypes[20]
+	mi := &file_lianzhen_v1_lab_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2360,7 +2620,7 @@ func (x *ValidateLabRowsRequest) String() string {
 func (*ValidateLabRowsRequest) ProtoMessage() {}
 
 func (x *ValidateLabRowsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_lianzhen_v1_lab_proto_msgTypes[20]
+	mi := &file_lianzhen_v1_lab_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2373,7 +2633,7 @@ func (x *ValidateLabRowsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ValidateLabRowsRequest.ProtoReflect.Descriptor instead.
 func (*ValidateLabRowsRequest) Descriptor() ([]byte, []int) {
-	return file_lianzhen_v1_lab_proto_rawDescGZIP(), []int{20}
+	return file_lianzhen_v1_lab_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *ValidateLabRowsRequest) GetReportId() string {
@@ -2414,7 +2674,7 @@ type ReleaseLabRowsRequest struct {
 
 func (x *ReleaseLabRowsRequest) Reset() {
 	*x = ReleaseLabRowsRequest{}
-	mi := &file_lianzhen_v1_lab_proto_msgTypes[21]
+	mi := &file_lianzhen_v1_lab_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2426,7 +2686,7 @@ func (x *ReleaseLabRowsRequest) String() string {
 func (*ReleaseLabRowsRequest) ProtoMessage() {}
 
 func (x *ReleaseLabRowsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_lianzhen_v1_lab_proto_msgTypes[21]
+	mi := &file_lianzhen_v1_lab_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2439,7 +2699,7 @@ func (x *ReleaseLabRowsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReleaseLabRowsRequest.ProtoReflect.Descriptor instead.
 func (*ReleaseLabRowsRequest) Descriptor() ([]byte, []int) {
-	return file_lianzhen_v1_lab_proto_rawDescGZIP(), []int{21}
+	return file_lianzhen_v1_lab_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *ReleaseLabRowsRequest) GetReportId() string {
@@ -2466,7 +2726,7 @@ type WithdrawLabReportRequest struct {
 
 func (x *WithdrawLabReportRequest) Reset() {
 	*x = WithdrawLabReportRequest{}
-	mi := &file_lianzhen_v1_lab_proto_msgTypes[22]
+	mi := &file_lianzhen_v1_lab_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2478,7 +2738,7 @@ func (x *WithdrawLabReportRequest) String() string {
 func (*WithdrawLabReportRequest) ProtoMessage() {}
 
 func (x *WithdrawLabReportRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_lianzhen_v1_lab_proto_msgTypes[22]
+	mi := &file_lianzhen_v1_lab_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2491,7 +2751,7 @@ func (x *WithdrawLabReportRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WithdrawLabReportRequest.ProtoReflect.Descriptor instead.
 func (*WithdrawLabReportRequest) Descriptor() ([]byte, []int) {
-	return file_lianzhen_v1_lab_proto_rawDescGZIP(), []int{22}
+	return file_lianzhen_v1_lab_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *WithdrawLabReportRequest) GetReportId() string {
@@ -2517,7 +2777,7 @@ type ListLabReportReadersRequest struct {
 
 func (x *ListLabReportReadersRequest) Reset() {
 	*x = ListLabReportReadersRequest{}
-	mi := &file_lianzhen_v1_lab_proto_msgTypes[23]
+	mi := &file_lianzhen_v1_lab_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2529,7 +2789,7 @@ func (x *ListLabReportReadersRequest) String() string {
 func (*ListLabReportReadersRequest) ProtoMessage() {}
 
 func (x *ListLabReportReadersRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_lianzhen_v1_lab_proto_msgTypes[23]
+	mi := &file_lianzhen_v1_lab_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2542,7 +2802,7 @@ func (x *ListLabReportReadersRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListLabReportReadersRequest.ProtoReflect.Descriptor instead.
 func (*ListLabReportReadersRequest) Descriptor() ([]byte, []int) {
-	return file_lianzhen_v1_lab_proto_rawDescGZIP(), []int{23}
+	return file_lianzhen_v1_lab_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *ListLabReportReadersRequest) GetReportId() string {
@@ -2561,7 +2821,7 @@ type ListLabReportReadersResponse struct {
 
 func (x *ListLabReportReadersResponse) Reset() {
 	*x = ListLabReportReadersResponse{}
-	mi := &file_lianzhen_v1_lab_proto_msgTypes[24]
+	mi := &file_lianzhen_v1_lab_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2573,7 +2833,7 @@ func (x *ListLabReportReadersResponse) String() string {
 func (*ListLabReportReadersResponse) ProtoMessage() {}
 
 func (x *ListLabReportReadersResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_lianzhen_v1_lab_proto_msgTypes[24]
+	mi := &file_lianzhen_v1_lab_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2586,7 +2846,7 @@ func (x *ListLabReportReadersResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListLabReportReadersResponse.ProtoReflect.Descriptor instead.
 func (*ListLabReportReadersResponse) Descriptor() ([]byte, []int) {
-	return file_lianzhen_v1_lab_proto_rawDescGZIP(), []int{24}
+	return file_lianzhen_v1_lab_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *ListLabReportReadersResponse) GetReaders() []*StudyReader {
@@ -2608,7 +2868,7 @@ type GetLabTrendRequest struct {
 
 func (x *GetLabTrendRequest) Reset() {
 	*x = GetLabTrendRequest{}
-	mi := &file_lianzhen_v1_lab_proto_msgTypes[25]
+	mi := &file_lianzhen_v1_lab_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2620,7 +2880,7 @@ func (x *GetLabTrendRequest) String() string {
 func (*GetLabTrendRequest) ProtoMessage() {}
 
 func (x *GetLabTrendRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_lianzhen_v1_lab_proto_msgTypes[25]
+	mi := &file_lianzhen_v1_lab_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2633,7 +2893,7 @@ func (x *GetLabTrendRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetLabTrendRequest.ProtoReflect.Descriptor instead.
 func (*GetLabTrendRequest) Descriptor() ([]byte, []int) {
-	return file_lianzhen_v1_lab_proto_rawDescGZIP(), []int{25}
+	return file_lianzhen_v1_lab_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *GetLabTrendRequest) GetPatientId() string {
@@ -2678,7 +2938,7 @@ type LabTrend struct {
 
 func (x *LabTrend) Reset() {
 	*x = LabTrend{}
-	mi := &file_lianzhen_v1_lab_proto_msgTypes[26]
+	mi := &file_lianzhen_v1_lab_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2690,7 +2950,7 @@ func (x *LabTrend) String() string {
 func (*LabTrend) ProtoMessage() {}
 
 func (x *LabTrend) ProtoReflect() protoreflect.Message {
-	mi := &file_lianzhen_v1_lab_proto_msgTypes[26]
+	mi := &file_lianzhen_v1_lab_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2703,7 +2963,7 @@ func (x *LabTrend) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LabTrend.ProtoReflect.Descriptor instead.
 func (*LabTrend) Descriptor() ([]byte, []int) {
-	return file_lianzhen_v1_lab_proto_rawDescGZIP(), []int{26}
+	return file_lianzhen_v1_lab_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *LabTrend) GetAnalyte() string {
@@ -2759,7 +3019,7 @@ type LabTrendPoint struct {
 
 func (x *LabTrendPoint) Reset() {
 	*x = LabTrendPoint{}
-	mi := &file_lianzhen_v1_lab_proto_msgTypes[27]
+	mi := &file_lianzhen_v1_lab_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2771,7 +3031,7 @@ func (x *LabTrendPoint) String() string {
 func (*LabTrendPoint) ProtoMessage() {}
 
 func (x *LabTrendPoint) ProtoReflect() protoreflect.Message {
-	mi := &file_lianzhen_v1_lab_proto_msgTypes[27]
+	mi := &file_lianzhen_v1_lab_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2784,7 +3044,7 @@ func (x *LabTrendPoint) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LabTrendPoint.ProtoReflect.Descriptor instead.
 func (*LabTrendPoint) Descriptor() ([]byte, []int) {
-	return file_lianzhen_v1_lab_proto_rawDescGZIP(), []int{27}
+	return file_lianzhen_v1_lab_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *LabTrendPoint) GetReportId() string {
@@ -2896,7 +3156,7 @@ type GetCumulativeReportRequest struct {
 
 func (x *GetCumulativeReportRequest) Reset() {
 	*x = GetCumulativeReportRequest{}
-	mi := &file_lianzhen_v1_lab_proto_msgTypes[28]
+	mi := &file_lianzhen_v1_lab_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2908,7 +3168,7 @@ func (x *GetCumulativeReportRequest) String() string {
 func (*GetCumulativeReportRequest) ProtoMessage() {}
 
 func (x *GetCumulativeReportRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_lianzhen_v1_lab_proto_msgTypes[28]
+	mi := &file_lianzhen_v1_lab_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2921,7 +3181,7 @@ func (x *GetCumulativeReportRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetCumulativeReportRequest.ProtoReflect.Descriptor instead.
 func (*GetCumulativeReportRequest) Descriptor() ([]byte, []int) {
-	return file_lianzhen_v1_lab_proto_rawDescGZIP(), []int{28}
+	return file_lianzhen_v1_lab_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *GetCumulativeReportRequest) GetPatientId() string {
@@ -2949,7 +3209,7 @@ type CumulativeReport struct {
 
 func (x *CumulativeReport) Reset() {
 	*x = CumulativeReport{}
-	mi := &file_lianzhen_v1_lab_proto_msgTypes[29]
+	mi := &file_lianzhen_v1_lab_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2961,7 +3221,7 @@ func (x *CumulativeReport) String() string {
 func (*CumulativeReport) ProtoMessage() {}
 
 func (x *CumulativeReport) ProtoReflect() protoreflect.Message {
-	mi := &file_lianzhen_v1_lab_proto_msgTypes[29]
+	mi := &file_lianzhen_v1_lab_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2974,7 +3234,7 @@ func (x *CumulativeReport) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CumulativeReport.ProtoReflect.Descriptor instead.
 func (*CumulativeReport) Descriptor() ([]byte, []int) {
-	return file_lianzhen_v1_lab_proto_rawDescGZIP(), []int{29}
+	return file_lianzhen_v1_lab_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *CumulativeReport) GetReports() []*LabReport {
@@ -3004,7 +3264,7 @@ type CumulativeLine struct {
 
 func (x *CumulativeLine) Reset() {
 	*x = CumulativeLine{}
-	mi := &file_lianzhen_v1_lab_proto_msgTypes[30]
+	mi := &file_lianzhen_v1_lab_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3016,7 +3276,7 @@ func (x *CumulativeLine) String() string {
 func (*CumulativeLine) ProtoMessage() {}
 
 func (x *CumulativeLine) ProtoReflect() protoreflect.Message {
-	mi := &file_lianzhen_v1_lab_proto_msgTypes[30]
+	mi := &file_lianzhen_v1_lab_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3029,7 +3289,7 @@ func (x *CumulativeLine) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CumulativeLine.ProtoReflect.Descriptor instead.
 func (*CumulativeLine) Descriptor() ([]byte, []int) {
-	return file_lianzhen_v1_lab_proto_rawDescGZIP(), []int{30}
+	return file_lianzhen_v1_lab_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *CumulativeLine) GetAnalyte() string {
@@ -3071,7 +3331,7 @@ type ListLabRecallsRequest struct {
 
 func (x *ListLabRecallsRequest) Reset() {
 	*x = ListLabRecallsRequest{}
-	mi := &file_lianzhen_v1_lab_proto_msgTypes[31]
+	mi := &file_lianzhen_v1_lab_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3083,7 +3343,7 @@ func (x *ListLabRecallsRequest) String() string {
 func (*ListLabRecallsRequest) ProtoMessage() {}
 
 func (x *ListLabRecallsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_lianzhen_v1_lab_proto_msgTypes[31]
+	mi := &file_lianzhen_v1_lab_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3096,7 +3356,7 @@ func (x *ListLabRecallsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListLabRecallsRequest.ProtoReflect.Descriptor instead.
 func (*ListLabRecallsRequest) Descriptor() ([]byte, []int) {
-	return file_lianzhen_v1_lab_proto_rawDescGZIP(), []int{31}
+	return file_lianzhen_v1_lab_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *ListLabRecallsRequest) GetPageSize() int32 {
@@ -3130,7 +3390,7 @@ type ListLabRecallsResponse struct {
 
 func (x *ListLabRecallsResponse) Reset() {
 	*x = ListLabRecallsResponse{}
-	mi := &file_lianzhen_v1_lab_proto_msgTypes[32]
+	mi := &file_lianzhen_v1_lab_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3142,7 +3402,7 @@ func (x *ListLabRecallsResponse) String() string {
 func (*ListLabRecallsResponse) ProtoMessage() {}
 
 func (x *ListLabRecallsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_lianzhen_v1_lab_proto_msgTypes[32]
+	mi := &file_lianzhen_v1_lab_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3155,7 +3415,7 @@ func (x *ListLabRecallsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListLabRecallsResponse.ProtoReflect.Descriptor instead.
 func (*ListLabRecallsResponse) Descriptor() ([]byte, []int) {
-	return file_lianzhen_v1_lab_proto_rawDescGZIP(), []int{32}
+	return file_lianzhen_v1_lab_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *ListLabRecallsResponse) GetRecalls() []*LabRecall {
@@ -3192,7 +3452,7 @@ type LabRecall struct {
 
 func (x *LabRecall) Reset() {
 	*x = LabRecall{}
-	mi := &file_lianzhen_v1_lab_proto_msgTypes[33]
+	mi := &file_lianzhen_v1_lab_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3204,7 +3464,7 @@ func (x *LabRecall) String() string {
 func (*LabRecall) ProtoMessage() {}
 
 func (x *LabRecall) ProtoReflect() protoreflect.Message {
-	mi := &file_lianzhen_v1_lab_proto_msgTypes[33]
+	mi := &file_lianzhen_v1_lab_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3217,7 +3477,7 @@ func (x *LabRecall) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LabRecall.ProtoReflect.Descriptor instead.
 func (*LabRecall) Descriptor() ([]byte, []int) {
-	return file_lianzhen_v1_lab_proto_rawDescGZIP(), []int{33}
+	return file_lianzhen_v1_lab_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *LabRecall) GetRecallId() string {
@@ -3306,7 +3566,7 @@ type AcknowledgeLabRecallRequest struct {
 
 func (x *AcknowledgeLabRecallRequest) Reset() {
 	*x = AcknowledgeLabRecallRequest{}
-	mi := &file_lianzhen_v1_lab_proto_msgTypes[34]
+	mi := &file_lianzhen_v1_lab_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3318,7 +3578,7 @@ func (x *AcknowledgeLabRecallRequest) String() string {
 func (*AcknowledgeLabRecallRequest) ProtoMessage() {}
 
 func (x *AcknowledgeLabRecallRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_lianzhen_v1_lab_proto_msgTypes[34]
+	mi := &file_lianzhen_v1_lab_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3331,7 +3591,7 @@ func (x *AcknowledgeLabRecallRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AcknowledgeLabRecallRequest.ProtoReflect.Descriptor instead.
 func (*AcknowledgeLabRecallRequest) Descriptor() ([]byte, []int) {
-	return file_lianzhen_v1_lab_proto_rawDescGZIP(), []int{34}
+	return file_lianzhen_v1_lab_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *AcknowledgeLabRecallRequest) GetRecallId() string {
@@ -3352,7 +3612,7 @@ type ListLabChangesRequest struct {
 
 func (x *ListLabChangesRequest) Reset() {
 	*x = ListLabChangesRequest{}
-	mi := &file_lianzhen_v1_lab_proto_msgTypes[35]
+	mi := &file_lianzhen_v1_lab_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3364,7 +3624,7 @@ func (x *ListLabChangesRequest) String() string {
 func (*ListLabChangesRequest) ProtoMessage() {}
 
 func (x *ListLabChangesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_lianzhen_v1_lab_proto_msgTypes[35]
+	mi := &file_lianzhen_v1_lab_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3377,7 +3637,7 @@ func (x *ListLabChangesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListLabChangesRequest.ProtoReflect.Descriptor instead.
 func (*ListLabChangesRequest) Descriptor() ([]byte, []int) {
-	return file_lianzhen_v1_lab_proto_rawDescGZIP(), []int{35}
+	return file_lianzhen_v1_lab_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *ListLabChangesRequest) GetAfterSeq() int64 {
@@ -3404,7 +3664,7 @@ type WatchLabChangesRequest struct {
 
 func (x *WatchLabChangesRequest) Reset() {
 	*x = WatchLabChangesRequest{}
-	mi := &file_lianzhen_v1_lab_proto_msgTypes[36]
+	mi := &file_lianzhen_v1_lab_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3416,7 +3676,7 @@ func (x *WatchLabChangesRequest) String() string {
 func (*WatchLabChangesRequest) ProtoMessage() {}
 
 func (x *WatchLabChangesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_lianzhen_v1_lab_proto_msgTypes[36]
+	mi := &file_lianzhen_v1_lab_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3429,7 +3689,7 @@ func (x *WatchLabChangesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchLabChangesRequest.ProtoReflect.Descriptor instead.
 func (*WatchLabChangesRequest) Descriptor() ([]byte, []int) {
-	return file_lianzhen_v1_lab_proto_rawDescGZIP(), []int{36}
+	return file_lianzhen_v1_lab_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *WatchLabChangesRequest) GetAfterSeq() int64 {
@@ -3449,7 +3709,7 @@ type ListLabChangesResponse struct {
 
 func (x *ListLabChangesResponse) Reset() {
 	*x = ListLabChangesResponse{}
-	mi := &file_lianzhen_v1_lab_proto_msgTypes[37]
+	mi := &file_lianzhen_v1_lab_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3461,7 +3721,7 @@ func (x *ListLabChangesResponse) String() string {
 func (*ListLabChangesResponse) ProtoMessage() {}
 
 func (x *ListLabChangesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_lianzhen_v1_lab_proto_msgTypes[37]
+	mi := &file_lianzhen_v1_lab_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3474,7 +3734,7 @@ func (x *ListLabChangesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListLabChangesResponse.ProtoReflect.Descriptor instead.
 func (*ListLabChangesResponse) Descriptor() ([]byte, []int) {
-	return file_lianzhen_v1_lab_proto_rawDescGZIP(), []int{37}
+	return file_lianzhen_v1_lab_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *ListLabChangesResponse) GetChanges() []*LabChange {
@@ -3507,7 +3767,7 @@ type LabChange struct {
 
 func (x *LabChange) Reset() {
 	*x = LabChange{}
-	mi := &file_lianzhen_v1_lab_proto_msgTypes[38]
+	mi := &file_lianzhen_v1_lab_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3519,7 +3779,7 @@ func (x *LabChange) String() string {
 func (*LabChange) ProtoMessage() {}
 
 func (x *LabChange) ProtoReflect() protoreflect.Message {
-	mi := &file_lianzhen_v1_lab_proto_msgTypes[38]
+	mi := &file_lianzhen_v1_lab_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3532,7 +3792,7 @@ func (x *LabChange) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LabChange.ProtoReflect.Descriptor instead.
 func (*LabChange) Descriptor() ([]byte, []int) {
-	return file_lianzhen_v1_lab_proto_rawDescGZIP(), []int{38}
+	return file_lianzhen_v1_lab_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *LabChange) GetSeq() int64 {
@@ -3595,7 +3855,7 @@ type ListLabQuarantineRequest struct {
 
 func (x *ListLabQuarantineRequest) Reset() {
 	*x = ListLabQuarantineRequest{}
-	mi := &file_lianzhen_v1_lab_proto_msgTypes[39]
+	mi := &file_lianzhen_v1_lab_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3607,7 +3867,7 @@ func (x *ListLabQuarantineRequest) String() string {
 func (*ListLabQuarantineRequest) ProtoMessage() {}
 
 func (x *ListLabQuarantineRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_lianzhen_v1_lab_proto_msgTypes[39]
+	mi := &file_lianzhen_v1_lab_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3620,7 +3880,7 @@ func (x *ListLabQuarantineRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListLabQuarantineRequest.ProtoReflect.Descriptor instead.
 func (*ListLabQuarantineRequest) Descriptor() ([]byte, []int) {
-	return file_lianzhen_v1_lab_proto_rawDescGZIP(), []int{39}
+	return file_lianzhen_v1_lab_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *ListLabQuarantineRequest) GetPageSize() int32 {
@@ -3654,7 +3914,7 @@ type ListLabQuarantineResponse struct {
 
 func (x *ListLabQuarantineResponse) Reset() {
 	*x = ListLabQuarantineResponse{}
-	mi := &file_lianzhen_v1_lab_proto_msgTypes[40]
+	mi := &file_lianzhen_v1_lab_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3666,7 +3926,7 @@ func (x *ListLabQuarantineResponse) String() string {
 func (*ListLabQuarantineResponse) ProtoMessage() {}
 
 func (x *ListLabQuarantineResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_lianzhen_v1_lab_proto_msgTypes[40]
+	mi := &file_lianzhen_v1_lab_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3679,7 +3939,7 @@ func (x *ListLabQuarantineResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListLabQuarantineResponse.ProtoReflect.Descriptor instead.
 func (*ListLabQuarantineResponse) Descriptor() ([]byte, []int) {
-	return file_lianzhen_v1_lab_proto_rawDescGZIP(), []int{40}
+	return file_lianzhen_v1_lab_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *ListLabQuarantineResponse) GetMessages() []*QuarantinedLabMessage {
@@ -3714,7 +3974,7 @@ type QuarantinedLabMessage struct {
 
 func (x *QuarantinedLabMessage) Reset() {
 	*x = QuarantinedLabMessage{}
-	mi := &file_lianzhen_v1_lab_proto_msgTypes[41]
+	mi := &file_lianzhen_v1_lab_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3726,7 +3986,7 @@ func (x *QuarantinedLabMessage) String() string {
 func (*QuarantinedLabMessage) ProtoMessage() {}
 
 func (x *QuarantinedLabMessage) ProtoReflect() protoreflect.Message {
-	mi := &file_lianzhen_v1_lab_proto_msgTypes[41]
+	mi := &file_lianzhen_v1_lab_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3739,7 +3999,7 @@ func (x *QuarantinedLabMessage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use QuarantinedLabMessage.ProtoReflect.Descriptor instead.
 func (*QuarantinedLabMessage) Descriptor() ([]byte, []int) {
-	return file_lianzhen_v1_lab_proto_rawDescGZIP(), []int{41}
+	return file_lianzhen_v1_lab_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *QuarantinedLabMessage) GetQuarantineId() string {
@@ -3823,7 +4083,7 @@ type ResolveLabQuarantineRequest struct {
 
 func (x *ResolveLabQuarantineRequest) Reset() {
 	*x = ResolveLabQuarantineRequest{}
-	mi := &file_lianzhen_v1_lab_proto_msgTypes[42]
+	mi := &file_lianzhen_v1_lab_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3835,7 +4095,7 @@ func (x *ResolveLabQuarantineRequest) String() string {
 func (*ResolveLabQuarantineRequest) ProtoMessage() {}
 
 func (x *ResolveLabQuarantineRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_lianzhen_v1_lab_proto_msgTypes[42]
+	mi := &file_lianzhen_v1_lab_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3848,7 +4108,7 @@ func (x *ResolveLabQuarantineRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResolveLabQuarantineRequest.ProtoReflect.Descriptor instead.
 func (*ResolveLabQuarantineRequest) Descriptor() ([]byte, []int) {
-	return file_lianzhen_v1_lab_proto_rawDescGZIP(), []int{42}
+	return file_lianzhen_v1_lab_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *ResolveLabQuarantineRequest) GetQuarantineId() string {
@@ -3882,7 +4142,7 @@ type ListParkedResultsRequest struct {
 
 func (x *ListParkedResultsRequest) Reset() {
 	*x = ListParkedResultsRequest{}
-	mi := &file_lianzhen_v1_lab_proto_msgTypes[43]
+	mi := &file_lianzhen_v1_lab_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3894,7 +4154,7 @@ func (x *ListParkedResultsRequest) String() string {
 func (*ListParkedResultsRequest) ProtoMessage() {}
 
 func (x *ListParkedResultsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_lianzhen_v1_lab_proto_msgTypes[43]
+	mi := &file_lianzhen_v1_lab_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3907,7 +4167,7 @@ func (x *ListParkedResultsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListParkedResultsRequest.ProtoReflect.Descriptor instead.
 func (*ListParkedResultsRequest) Descriptor() ([]byte, []int) {
-	return file_lianzhen_v1_lab_proto_rawDescGZIP(), []int{43}
+	return file_lianzhen_v1_lab_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *ListParkedResultsRequest) GetPageSize() int32 {
@@ -3934,7 +4194,7 @@ type ListParkedResultsResponse struct {
 
 func (x *ListParkedResultsResponse) Reset() {
 	*x = ListParkedResultsResponse{}
-	mi := &file_lianzhen_v1_lab_proto_msgTypes[44]
+	mi := &file_lianzhen_v1_lab_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3946,7 +4206,7 @@ func (x *ListParkedResultsResponse) String() string {
 func (*ListParkedResultsResponse) ProtoMessage() {}
 
 func (x *ListParkedResultsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_lianzhen_v1_lab_proto_msgTypes[44]
+	mi := &file_lianzhen_v1_lab_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3959,7 +4219,7 @@ func (x *ListParkedResultsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListParkedResultsResponse.ProtoReflect.Descriptor instead.
 func (*ListParkedResultsResponse) Descriptor() ([]byte, []int) {
-	return file_lianzhen_v1_lab_proto_rawDescGZIP(), []int{44}
+	return file_lianzhen_v1_lab_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *ListParkedResultsResponse) GetResults() []*ParkedResult {
@@ -3990,7 +4250,7 @@ type ParkedResult struct {
 
 func (x *ParkedResult) Reset() {
 	*x = ParkedResult{}
-	mi := &file_lianzhen_v1_lab_proto_msgTypes[45]
+	mi := &file_lianzhen_v1_lab_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4002,7 +4262,7 @@ func (x *ParkedResult) String() string {
 func (*ParkedResult) ProtoMessage() {}
 
 func (x *ParkedResult) ProtoReflect() protoreflect.Message {
-	mi := &file_lianzhen_v1_lab_proto_msgTypes[45]
+	mi := &file_lianzhen_v1_lab_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4015,7 +4275,7 @@ func (x *ParkedResult) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ParkedResult.ProtoReflect.Descriptor instead.
 func (*ParkedResult) Descriptor() ([]byte, []int) {
-	return file_lianzhen_v1_lab_proto_rawDescGZIP(), []int{45}
+	return file_lianzhen_v1_lab_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *ParkedResult) GetMessageId() string {
@@ -4175,7 +4435,7 @@ const file_lianzhen_v1_lab_proto_rawDesc = "" +
 	"\x13GetLabReportRequest\x12'\n" +
 	"\treport_id\x18\x01 \x01(\tB\n" +
 	"\xbaH\ar\x05\x10\x01\x18\x80\x01R\breportId\x12(\n" +
-	"\x04view\x18\x02 \x01(\x0e2\x14.lianzhen.v1.LabViewR\x04view\"\xf4\f\n" +
+	"\x04view\x18\x02 \x01(\x0e2\x14.lianzhen.v1.LabViewR\x04view\"\xfd\r\n" +
 	"\tLabReport\x12\x1b\n" +
 	"\treport_id\x18\x01 \x01(\tR\breportId\x12%\n" +
 	"\x0einstitution_id\x18\x02 \x01(\tR\rinstitutionId\x12#\n" +
@@ -4223,7 +4483,33 @@ const file_lianzhen_v1_lab_proto_rawDesc = "" +
 	"\fwaiting_rows\x18% \x01(\x05R\vwaitingRows\x12\x18\n" +
 	"\aversion\x18& \x01(\x05R\aversion\x12\x17\n" +
 	"\acase_id\x18' \x01(\tR\x06caseId\x12'\n" +
-	"\x04rows\x18( \x03(\v2\x13.lianzhen.v1.LabRowR\x04rows\"\x93\b\n" +
+	"\x04rows\x18( \x03(\v2\x13.lianzhen.v1.LabRowR\x04rows\x123\n" +
+	"\bisolates\x18) \x03(\v2\x17.lianzhen.v1.LabIsolateR\bisolates\x12(\n" +
+	"\x10parent_report_id\x18* \x01(\tR\x0eparentReportId\x12(\n" +
+	"\x10child_report_ids\x18+ \x03(\tR\x0echildReportIds\"\xc0\x02\n" +
+	"\n" +
+	"LabIsolate\x12\x16\n" +
+	"\x06number\x18\x01 \x01(\tR\x06number\x12\x15\n" +
+	"\x06row_id\x18\x02 \x01(\tR\x05rowId\x12\x1b\n" +
+	"\treport_id\x18\x03 \x01(\tR\breportId\x122\n" +
+	"\borganism\x18\x04 \x01(\v2\x16.lianzhen.v1.LabCodingR\borganism\x12.\n" +
+	"\x06status\x18\x05 \x01(\x0e2\x16.lianzhen.v1.LabStatusR\x06status\x12\x1a\n" +
+	"\bquantity\x18\x06 \x01(\tR\bquantity\x12\x1a\n" +
+	"\bcomments\x18\a \x03(\tR\bcomments\x12J\n" +
+	"\x10susceptibilities\x18\b \x03(\v2\x1e.lianzhen.v1.LabSusceptibilityR\x10susceptibilities\"\xdf\x02\n" +
+	"\x11LabSusceptibility\x12\x15\n" +
+	"\x06row_id\x18\x01 \x01(\tR\x05rowId\x12\x1b\n" +
+	"\treport_id\x18\x02 \x01(\tR\breportId\x12*\n" +
+	"\x04drug\x18\x03 \x01(\v2\x16.lianzhen.v1.LabCodingR\x04drug\x12\x16\n" +
+	"\x06method\x18\x04 \x01(\tR\x06method\x12\x14\n" +
+	"\x05value\x18\x05 \x01(\tR\x05value\x12\x12\n" +
+	"\x04unit\x18\x06 \x01(\tR\x04unit\x12 \n" +
+	"\vbreakpoints\x18\a \x01(\tR\vbreakpoints\x12&\n" +
+	"\x0einterpretation\x18\b \x01(\tR\x0einterpretation\x12.\n" +
+	"\x06status\x18\t \x01(\x0e2\x16.lianzhen.v1.LabStatusR\x06status\x12\x14\n" +
+	"\x05notes\x18\n" +
+	" \x03(\tR\x05notes\x12\x18\n" +
+	"\aversion\x18\v \x01(\x05R\aversion\"\x93\b\n" +
 	"\x06LabRow\x12\x15\n" +
 	"\x06row_id\x18\x01 \x01(\tR\x05rowId\x12\x18\n" +
 	"\aversion\x18\x02 \x01(\x05R\aversion\x12\x16\n" +
@@ -4508,7 +4794,7 @@ func file_lianzhen_v1_lab_proto_rawDescGZIP() []byte {
 }
 
 var file_lianzhen_v1_lab_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_lianzhen_v1_lab_proto_msgTypes = make([]protoimpl.MessageInfo, 46)
+var file_lianzhen_v1_lab_proto_msgTypes = make([]protoimpl.MessageInfo, 48)
 var file_lianzhen_v1_lab_proto_goTypes = []any{
 	(LabStatus)(0),                       // 0: lianzhen.v1.LabStatus
 	(LabView)(0),                         // 1: lianzhen.v1.LabView
@@ -4524,158 +4810,166 @@ var file_lianzhen_v1_lab_proto_goTypes = []any{
 	(*SearchLabReportsResponse)(nil),     // 11: lianzhen.v1.SearchLabReportsResponse
 	(*GetLabReportRequest)(nil),          // 12: lianzhen.v1.GetLabReportRequest
 	(*LabReport)(nil),                    // 13: lianzhen.v1.LabReport
-	(*LabRow)(nil),                       // 14: lianzhen.v1.LabRow
-	(*LabJudgement)(nil),                 // 15: lianzhen.v1.LabJudgement
-	(*LabRowQuality)(nil),                // 16: lianzhen.v1.LabRowQuality
-	(*RenderLabReportRequest)(nil),       // 17: lianzhen.v1.RenderLabReportRequest
-	(*ExportLabReportRequest)(nil),       // 18: lianzhen.v1.ExportLabReportRequest
-	(*GetLabAttachmentRequest)(nil),      // 19: lianzhen.v1.GetLabAttachmentRequest
-	(*DraftLabReportRequest)(nil),        // 20: lianzhen.v1.DraftLabReportRequest
-	(*DraftLabReportResponse)(nil),       // 21: lianzhen.v1.DraftLabReportResponse
-	(*ValidateLabRowsRequest)(nil),       // 22: lianzhen.v1.ValidateLabRowsRequest
-	(*ReleaseLabRowsRequest)(nil),        // 23: lianzhen.v1.ReleaseLabRowsRequest
-	(*WithdrawLabReportRequest)(nil),     // 24: lianzhen.v1.WithdrawLabReportRequest
-	(*ListLabReportReadersRequest)(nil),  // 25: lianzhen.v1.ListLabReportReadersRequest
-	(*ListLabReportReadersResponse)(nil), // 26: lianzhen.v1.ListLabReportReadersResponse
-	(*GetLabTrendRequest)(nil),           // 27: lianzhen.v1.GetLabTrendRequest
-	(*LabTrend)(nil),                     // 28: lianzhen.v1.LabTrend
-	(*LabTrendPoint)(nil),                // 29: lianzhen.v1.LabTrendPoint
-	(*GetCumulativeReportRequest)(nil),   // 30: lianzhen.v1.GetCumulativeReportRequest
-	(*CumulativeReport)(nil),             // 31: lianzhen.v1.CumulativeReport
-	(*CumulativeLine)(nil),               // 32: lianzhen.v1.CumulativeLine
-	(*ListLabRecallsRequest)(nil),        // 33: lianzhen.v1.ListLabRecallsRequest
-	(*ListLabRecallsResponse)(nil),       // 34: lianzhen.v1.ListLabRecallsResponse
-	(*LabRecall)(nil),                    // 35: lianzhen.v1.LabRecall
-	(*AcknowledgeLabRecallRequest)(nil),  // 36: lianzhen.v1.AcknowledgeLabRecallRequest
-	(*ListLabChangesRequest)(nil),        // 37: lianzhen.v1.ListLabChangesRequest
-	(*WatchLabChangesRequest)(nil),       // 38: lianzhen.v1.WatchLabChangesRequest
-	(*ListLabChangesResponse)(nil),       // 39: lianzhen.v1.ListLabChangesResponse
-	(*LabChange)(nil),                    // 40: lianzhen.v1.LabChange
-	(*ListLabQuarantineRequest)(nil),     // 41: lianzhen.v1.ListLabQuarantineRequest
-	(*ListLabQuarantineResponse)(nil),    // 42: lianzhen.v1.ListLabQuarantineResponse
-	(*QuarantinedLabMessage)(nil),        // 43: lianzhen.v1.QuarantinedLabMessage
-	(*ResolveLabQuarantineRequest)(nil),  // 44: lianzhen.v1.ResolveLabQuarantineRequest
-	(*ListParkedResultsRequest)(nil),     // 45: lianzhen.v1.ListParkedResultsRequest
-	(*ListParkedResultsResponse)(nil),    // 46: lianzhen.v1.ListParkedResultsResponse
-	(*ParkedResult)(nil),                 // 47: lianzhen.v1.ParkedResult
-	(*timestamppb.Timestamp)(nil),        // 48: google.protobuf.Timestamp
-	(Sex)(0),                             // 49: lianzhen.v1.Sex
-	(Priority)(0),                        // 50: lianzhen.v1.Priority
-	(IdentityGrade)(0),                   // 51: lianzhen.v1.IdentityGrade
-	(*StudyReader)(nil),                  // 52: lianzhen.v1.StudyReader
-	(*httpbody.HttpBody)(nil),            // 53: google.api.HttpBody
+	(*LabIsolate)(nil),                   // 14: lianzhen.v1.LabIsolate
+	(*LabSusceptibility)(nil),            // 15: lianzhen.v1.LabSusceptibility
+	(*LabRow)(nil),                       // 16: lianzhen.v1.LabRow
+	(*LabJudgement)(nil),                 // 17: lianzhen.v1.LabJudgement
+	(*LabRowQuality)(nil),                // 18: lianzhen.v1.LabRowQuality
+	(*RenderLabReportRequest)(nil),       // 19: lianzhen.v1.RenderLabReportRequest
+	(*ExportLabReportRequest)(nil),       // 20: lianzhen.v1.ExportLabReportRequest
+	(*GetLabAttachmentRequest)(nil),      // 21: lianzhen.v1.GetLabAttachmentRequest
+	(*DraftLabReportRequest)(nil),        // 22: lianzhen.v1.DraftLabReportRequest
+	(*DraftLabReportResponse)(nil),       // 23: lianzhen.v1.DraftLabReportResponse
+	(*ValidateLabRowsRequest)(nil),       // 24: lianzhen.v1.ValidateLabRowsRequest
+	(*ReleaseLabRowsRequest)(nil),        // 25: lianzhen.v1.ReleaseLabRowsRequest
+	(*WithdrawLabReportRequest)(nil),     // 26: lianzhen.v1.WithdrawLabReportRequest
+	(*ListLabReportReadersRequest)(nil),  // 27: lianzhen.v1.ListLabReportReadersRequest
+	(*ListLabReportReadersResponse)(nil), // 28: lianzhen.v1.ListLabReportReadersResponse
+	(*GetLabTrendRequest)(nil),           // 29: lianzhen.v1.GetLabTrendRequest
+	(*LabTrend)(nil),                     // 30: lianzhen.v1.LabTrend
+	(*LabTrendPoint)(nil),                // 31: lianzhen.v1.LabTrendPoint
+	(*GetCumulativeReportRequest)(nil),   // 32: lianzhen.v1.GetCumulativeReportRequest
+	(*CumulativeReport)(nil),             // 33: lianzhen.v1.CumulativeReport
+	(*CumulativeLine)(nil),               // 34: lianzhen.v1.CumulativeLine
+	(*ListLabRecallsRequest)(nil),        // 35: lianzhen.v1.ListLabRecallsRequest
+	(*ListLabRecallsResponse)(nil),       // 36: lianzhen.v1.ListLabRecallsResponse
+	(*LabRecall)(nil),                    // 37: lianzhen.v1.LabRecall
+	(*AcknowledgeLabRecallRequest)(nil),  // 38: lianzhen.v1.AcknowledgeLabRecallRequest
+	(*ListLabChangesRequest)(nil),        // 39: lianzhen.v1.ListLabChangesRequest
+	(*WatchLabChangesRequest)(nil),       // 40: lianzhen.v1.WatchLabChangesRequest
+	(*ListLabChangesResponse)(nil),       // 41: lianzhen.v1.ListLabChangesResponse
+	(*LabChange)(nil),                    // 42: lianzhen.v1.LabChange
+	(*ListLabQuarantineRequest)(nil),     // 43: lianzhen.v1.ListLabQuarantineRequest
+	(*ListLabQuarantineResponse)(nil),    // 44: lianzhen.v1.ListLabQuarantineResponse
+	(*QuarantinedLabMessage)(nil),        // 45: lianzhen.v1.QuarantinedLabMessage
+	(*ResolveLabQuarantineRequest)(nil),  // 46: lianzhen.v1.ResolveLabQuarantineRequest
+	(*ListParkedResultsRequest)(nil),     // 47: lianzhen.v1.ListParkedResultsRequest
+	(*ListParkedResultsResponse)(nil),    // 48: lianzhen.v1.ListParkedResultsResponse
+	(*ParkedResult)(nil),                 // 49: lianzhen.v1.ParkedResult
+	(*timestamppb.Timestamp)(nil),        // 50: google.protobuf.Timestamp
+	(Sex)(0),                             // 51: lianzhen.v1.Sex
+	(Priority)(0),                        // 52: lianzhen.v1.Priority
+	(IdentityGrade)(0),                   // 53: lianzhen.v1.IdentityGrade
+	(*StudyReader)(nil),                  // 54: lianzhen.v1.StudyReader
+	(*httpbody.HttpBody)(nil),            // 55: google.api.HttpBody
 }
 var file_lianzhen_v1_lab_proto_depIdxs = []int32{
-	48, // 0: lianzhen.v1.SendLabResultsRequest.sent_at:type_name -> google.protobuf.Timestamp
+	50, // 0: lianzhen.v1.SendLabResultsRequest.sent_at:type_name -> google.protobuf.Timestamp
 	5,  // 1: lianzhen.v1.SendLabResultsRequest.reports:type_name -> lianzhen.v1.LabReportInput
-	49, // 2: lianzhen.v1.LabReportInput.patient_sex:type_name -> lianzhen.v1.Sex
+	51, // 2: lianzhen.v1.LabReportInput.patient_sex:type_name -> lianzhen.v1.Sex
 	2,  // 3: lianzhen.v1.LabReportInput.service:type_name -> lianzhen.v1.LabCoding
 	2,  // 4: lianzhen.v1.LabReportInput.specimen_type:type_name -> lianzhen.v1.LabCoding
-	50, // 5: lianzhen.v1.LabReportInput.priority:type_name -> lianzhen.v1.Priority
-	48, // 6: lianzhen.v1.LabReportInput.collected_at:type_name -> google.protobuf.Timestamp
-	48, // 7: lianzhen.v1.LabReportInput.received_at:type_name -> google.protobuf.Timestamp
-	48, // 8: lianzhen.v1.LabReportInput.reported_at:type_name -> google.protobuf.Timestamp
+	52, // 5: lianzhen.v1.LabReportInput.priority:type_name -> lianzhen.v1.Priority
+	50, // 6: lianzhen.v1.LabReportInput.collected_at:type_name -> google.protobuf.Timestamp
+	50, // 7: lianzhen.v1.LabReportInput.received_at:type_name -> google.protobuf.Timestamp
+	50, // 8: lianzhen.v1.LabReportInput.reported_at:type_name -> google.protobuf.Timestamp
 	6,  // 9: lianzhen.v1.LabReportInput.results:type_name -> lianzhen.v1.LabResultInput
 	2,  // 10: lianzhen.v1.LabResultInput.code:type_name -> lianzhen.v1.LabCoding
-	48, // 11: lianzhen.v1.LabResultInput.analysed_at:type_name -> google.protobuf.Timestamp
+	50, // 11: lianzhen.v1.LabResultInput.analysed_at:type_name -> google.protobuf.Timestamp
 	9,  // 12: lianzhen.v1.StoredLabMessage.reports:type_name -> lianzhen.v1.StoredLabReport
 	3,  // 13: lianzhen.v1.StoredLabMessage.warnings:type_name -> lianzhen.v1.LabWarning
 	0,  // 14: lianzhen.v1.SearchLabReportsRequest.status:type_name -> lianzhen.v1.LabStatus
-	48, // 15: lianzhen.v1.SearchLabReportsRequest.collected_from:type_name -> google.protobuf.Timestamp
-	48, // 16: lianzhen.v1.SearchLabReportsRequest.collected_to:type_name -> google.protobuf.Timestamp
+	50, // 15: lianzhen.v1.SearchLabReportsRequest.collected_from:type_name -> google.protobuf.Timestamp
+	50, // 16: lianzhen.v1.SearchLabReportsRequest.collected_to:type_name -> google.protobuf.Timestamp
 	13, // 17: lianzhen.v1.SearchLabReportsResponse.reports:type_name -> lianzhen.v1.LabReport
 	1,  // 18: lianzhen.v1.GetLabReportRequest.view:type_name -> lianzhen.v1.LabView
-	51, // 19: lianzhen.v1.LabReport.identity:type_name -> lianzhen.v1.IdentityGrade
-	49, // 20: lianzhen.v1.LabReport.patient_sex:type_name -> lianzhen.v1.Sex
+	53, // 19: lianzhen.v1.LabReport.identity:type_name -> lianzhen.v1.IdentityGrade
+	51, // 20: lianzhen.v1.LabReport.patient_sex:type_name -> lianzhen.v1.Sex
 	2,  // 21: lianzhen.v1.LabReport.specimen_type:type_name -> lianzhen.v1.LabCoding
 	2,  // 22: lianzhen.v1.LabReport.specimen_conditions:type_name -> lianzhen.v1.LabCoding
-	50, // 23: lianzhen.v1.LabReport.priority:type_name -> lianzhen.v1.Priority
+	52, // 23: lianzhen.v1.LabReport.priority:type_name -> lianzhen.v1.Priority
 	3,  // 24: lianzhen.v1.LabReport.warnings:type_name -> lianzhen.v1.LabWarning
-	48, // 25: lianzhen.v1.LabReport.collected_at:type_name -> google.protobuf.Timestamp
-	48, // 26: lianzhen.v1.LabReport.laboratory_at:type_name -> google.protobuf.Timestamp
-	48, // 27: lianzhen.v1.LabReport.reported_at:type_name -> google.protobuf.Timestamp
-	48, // 28: lianzhen.v1.LabReport.received_at:type_name -> google.protobuf.Timestamp
-	48, // 29: lianzhen.v1.LabReport.released_at:type_name -> google.protobuf.Timestamp
+	50, // 25: lianzhen.v1.LabReport.collected_at:type_name -> google.protobuf.Timestamp
+	50, // 26: lianzhen.v1.LabReport.laboratory_at:type_name -> google.protobuf.Timestamp
+	50, // 27: lianzhen.v1.LabReport.reported_at:type_name -> google.protobuf.Timestamp
+	50, // 28: lianzhen.v1.LabReport.received_at:type_name -> google.protobuf.Timestamp
+	50, // 29: lianzhen.v1.LabReport.released_at:type_name -> google.protobuf.Timestamp
 	0,  // 30: lianzhen.v1.LabReport.status:type_name -> lianzhen.v1.LabStatus
-	14, // 31: lianzhen.v1.LabReport.rows:type_name -> lianzhen.v1.LabRow
-	2,  // 32: lianzhen.v1.LabRow.code:type_name -> lianzhen.v1.LabCoding
-	0,  // 33: lianzhen.v1.LabRow.status:type_name -> lianzhen.v1.LabStatus
-	48, // 34: lianzhen.v1.LabRow.observed_at:type_name -> google.protobuf.Timestamp
-	48, // 35: lianzhen.v1.LabRow.analysed_at:type_name -> google.protobuf.Timestamp
-	3,  // 36: lianzhen.v1.LabRow.warnings:type_name -> lianzhen.v1.LabWarning
-	15, // 37: lianzhen.v1.LabRow.judgement:type_name -> lianzhen.v1.LabJudgement
-	48, // 38: lianzhen.v1.LabRow.validated_at:type_name -> google.protobuf.Timestamp
-	48, // 39: lianzhen.v1.LabRow.released_at:type_name -> google.protobuf.Timestamp
-	48, // 40: lianzhen.v1.LabRow.hidden_at:type_name -> google.protobuf.Timestamp
-	16, // 41: lianzhen.v1.LabJudgement.quality:type_name -> lianzhen.v1.LabRowQuality
-	48, // 42: lianzhen.v1.LabRowQuality.internal_at:type_name -> google.protobuf.Timestamp
-	48, // 43: lianzhen.v1.LabRowQuality.certificate_until:type_name -> google.protobuf.Timestamp
-	52, // 44: lianzhen.v1.ListLabReportReadersResponse.readers:type_name -> lianzhen.v1.StudyReader
-	48, // 45: lianzhen.v1.GetLabTrendRequest.from:type_name -> google.protobuf.Timestamp
-	48, // 46: lianzhen.v1.GetLabTrendRequest.to:type_name -> google.protobuf.Timestamp
-	29, // 47: lianzhen.v1.LabTrend.points:type_name -> lianzhen.v1.LabTrendPoint
-	48, // 48: lianzhen.v1.LabTrendPoint.at:type_name -> google.protobuf.Timestamp
-	0,  // 49: lianzhen.v1.LabTrendPoint.status:type_name -> lianzhen.v1.LabStatus
-	13, // 50: lianzhen.v1.CumulativeReport.reports:type_name -> lianzhen.v1.LabReport
-	32, // 51: lianzhen.v1.CumulativeReport.lines:type_name -> lianzhen.v1.CumulativeLine
-	14, // 52: lianzhen.v1.CumulativeLine.cells:type_name -> lianzhen.v1.LabRow
-	35, // 53: lianzhen.v1.ListLabRecallsResponse.recalls:type_name -> lianzhen.v1.LabRecall
-	48, // 54: lianzhen.v1.LabRecall.seen_at:type_name -> google.protobuf.Timestamp
-	48, // 55: lianzhen.v1.LabRecall.raised_at:type_name -> google.protobuf.Timestamp
-	48, // 56: lianzhen.v1.LabRecall.acknowledged_at:type_name -> google.protobuf.Timestamp
-	40, // 57: lianzhen.v1.ListLabChangesResponse.changes:type_name -> lianzhen.v1.LabChange
-	48, // 58: lianzhen.v1.LabChange.at:type_name -> google.protobuf.Timestamp
-	43, // 59: lianzhen.v1.ListLabQuarantineResponse.messages:type_name -> lianzhen.v1.QuarantinedLabMessage
-	48, // 60: lianzhen.v1.QuarantinedLabMessage.received_at:type_name -> google.protobuf.Timestamp
-	47, // 61: lianzhen.v1.ListParkedResultsResponse.results:type_name -> lianzhen.v1.ParkedResult
-	48, // 62: lianzhen.v1.ParkedResult.parked_at:type_name -> google.protobuf.Timestamp
-	4,  // 63: lianzhen.v1.LabService.SendLabResults:input_type -> lianzhen.v1.SendLabResultsRequest
-	7,  // 64: lianzhen.v1.LabService.SendLabMessage:input_type -> lianzhen.v1.SendLabMessageRequest
-	10, // 65: lianzhen.v1.LabService.SearchLabReports:input_type -> lianzhen.v1.SearchLabReportsRequest
-	12, // 66: lianzhen.v1.LabService.GetLabReport:input_type -> lianzhen.v1.GetLabReportRequest
-	17, // 67: lianzhen.v1.LabService.RenderLabReport:input_type -> lianzhen.v1.RenderLabReportRequest
-	18, // 68: lianzhen.v1.LabService.ExportLabReport:input_type -> lianzhen.v1.ExportLabReportRequest
-	19, // 69: lianzhen.v1.LabService.GetLabAttachment:input_type -> lianzhen.v1.GetLabAttachmentRequest
-	20, // 70: lianzhen.v1.LabService.DraftLabReport:input_type -> lianzhen.v1.DraftLabReportRequest
-	22, // 71: lianzhen.v1.LabService.ValidateLabRows:input_type -> lianzhen.v1.ValidateLabRowsRequest
-	23, // 72: lianzhen.v1.LabService.ReleaseLabRows:input_type -> lianzhen.v1.ReleaseLabRowsRequest
-	24, // 73: lianzhen.v1.LabService.WithdrawLabReport:input_type -> lianzhen.v1.WithdrawLabReportRequest
-	25, // 74: lianzhen.v1.LabService.ListLabReportReaders:input_type -> lianzhen.v1.ListLabReportReadersRequest
-	27, // 75: lianzhen.v1.LabService.GetLabTrend:input_type -> lianzhen.v1.GetLabTrendRequest
-	30, // 76: lianzhen.v1.LabService.GetCumulativeReport:input_type -> lianzhen.v1.GetCumulativeReportRequest
-	33, // 77: lianzhen.v1.LabService.ListLabRecalls:input_type -> lianzhen.v1.ListLabRecallsRequest
-	36, // 78: lianzhen.v1.LabService.AcknowledgeLabRecall:input_type -> lianzhen.v1.AcknowledgeLabRecallRequest
-	37, // 79: lianzhen.v1.LabService.ListLabChanges:input_type -> lianzhen.v1.ListLabChangesRequest
-	38, // 80: lianzhen.v1.LabService.WatchLabChanges:input_type -> lianzhen.v1.WatchLabChangesRequest
-	41, // 81: lianzhen.v1.LabService.ListLabQuarantine:input_type -> lianzhen.v1.ListLabQuarantineRequest
-	44, // 82: lianzhen.v1.LabService.ResolveLabQuarantine:input_type -> lianzhen.v1.ResolveLabQuarantineRequest
-	45, // 83: lianzhen.v1.LabService.ListParkedResults:input_type -> lianzhen.v1.ListParkedResultsRequest
-	8,  // 84: lianzhen.v1.LabService.SendLabResults:output_type -> lianzhen.v1.StoredLabMessage
-	8,  // 85: lianzhen.v1.LabService.SendLabMessage:output_type -> lianzhen.v1.StoredLabMessage
-	11, // 86: lianzhen.v1.LabService.SearchLabReports:output_type -> lianzhen.v1.SearchLabReportsResponse
-	13, // 87: lianzhen.v1.LabService.GetLabReport:output_type -> lianzhen.v1.LabReport
-	53, // 88: lianzhen.v1.LabService.RenderLabReport:output_type -> google.api.HttpBody
-	53, // 89: lianzhen.v1.LabService.ExportLabReport:output_type -> google.api.HttpBody
-	53, // 90: lianzhen.v1.LabService.GetLabAttachment:output_type -> google.api.HttpBody
-	21, // 91: lianzhen.v1.LabService.DraftLabReport:output_type -> lianzhen.v1.DraftLabReportResponse
-	13, // 92: lianzhen.v1.LabService.ValidateLabRows:output_type -> lianzhen.v1.LabReport
-	13, // 93: lianzhen.v1.LabService.ReleaseLabRows:output_type -> lianzhen.v1.LabReport
-	13, // 94: lianzhen.v1.LabService.WithdrawLabReport:output_type -> lianzhen.v1.LabReport
-	26, // 95: lianzhen.v1.LabService.ListLabReportReaders:output_type -> lianzhen.v1.ListLabReportReadersResponse
-	28, // 96: lianzhen.v1.LabService.GetLabTrend:output_type -> lianzhen.v1.LabTrend
-	31, // 97: lianzhen.v1.LabService.GetCumulativeReport:output_type -> lianzhen.v1.CumulativeReport
-	34, // 98: lianzhen.v1.LabService.ListLabRecalls:output_type -> lianzhen.v1.ListLabRecallsResponse
-	35, // 99: lianzhen.v1.LabService.AcknowledgeLabRecall:output_type -> lianzhen.v1.LabRecall
-	39, // 100: lianzhen.v1.LabService.ListLabChanges:output_type -> lianzhen.v1.ListLabChangesResponse
-	40, // 101: lianzhen.v1.LabService.WatchLabChanges:output_type -> lianzhen.v1.LabChange
-	42, // 102: lianzhen.v1.LabService.ListLabQuarantine:output_type -> lianzhen.v1.ListLabQuarantineResponse
-	43, // 103: lianzhen.v1.LabService.ResolveLabQuarantine:output_type -> lianzhen.v1.QuarantinedLabMessage
-	46, // 104: lianzhen.v1.LabService.ListParkedResults:output_type -> lianzhen.v1.ListParkedResultsResponse
-	84, // [84:105] is the sub-list for method output_type
-	63, // [63:84] is the sub-list for method input_type
-	63, // [63:63] is the sub-list for extension type_name
-	63, // [63:63] is the sub-list for extension extendee
-	0,  // [0:63] is the sub-list for field type_name
+	16, // 31: lianzhen.v1.LabReport.rows:type_name -> lianzhen.v1.LabRow
+	14, // 32: lianzhen.v1.LabReport.isolates:type_name -> lianzhen.v1.LabIsolate
+	2,  // 33: lianzhen.v1.LabIsolate.organism:type_name -> lianzhen.v1.LabCoding
+	0,  // 34: lianzhen.v1.LabIsolate.status:type_name -> lianzhen.v1.LabStatus
+	15, // 35: lianzhen.v1.LabIsolate.susceptibilities:type_name -> lianzhen.v1.LabSusceptibility
+	2,  // 36: lianzhen.v1.LabSusceptibility.drug:type_name -> lianzhen.v1.LabCoding
+	0,  // 37: lianzhen.v1.LabSusceptibility.status:type_name -> lianzhen.v1.LabStatus
+	2,  // 38: lianzhen.v1.LabRow.code:type_name -> lianzhen.v1.LabCoding
+	0,  // 39: lianzhen.v1.LabRow.status:type_name -> lianzhen.v1.LabStatus
+	50, // 40: lianzhen.v1.LabRow.observed_at:type_name -> google.protobuf.Timestamp
+	50, // 41: lianzhen.v1.LabRow.analysed_at:type_name -> google.protobuf.Timestamp
+	3,  // 42: lianzhen.v1.LabRow.warnings:type_name -> lianzhen.v1.LabWarning
+	17, // 43: lianzhen.v1.LabRow.judgement:type_name -> lianzhen.v1.LabJudgement
+	50, // 44: lianzhen.v1.LabRow.validated_at:type_name -> google.protobuf.Timestamp
+	50, // 45: lianzhen.v1.LabRow.released_at:type_name -> google.protobuf.Timestamp
+	50, // 46: lianzhen.v1.LabRow.hidden_at:type_name -> google.protobuf.Timestamp
+	18, // 47: lianzhen.v1.LabJudgement.quality:type_name -> lianzhen.v1.LabRowQuality
+	50, // 48: lianzhen.v1.LabRowQuality.internal_at:type_name -> google.protobuf.Timestamp
+	50, // 49: lianzhen.v1.LabRowQuality.certificate_until:type_name -> google.protobuf.Timestamp
+	54, // 50: lianzhen.v1.ListLabReportReadersResponse.readers:type_name -> lianzhen.v1.StudyReader
+	50, // 51: lianzhen.v1.GetLabTrendRequest.from:type_name -> google.protobuf.Timestamp
+	50, // 52: lianzhen.v1.GetLabTrendRequest.to:type_name -> google.protobuf.Timestamp
+	31, // 53: lianzhen.v1.LabTrend.points:type_name -> lianzhen.v1.LabTrendPoint
+	50, // 54: lianzhen.v1.LabTrendPoint.at:type_name -> google.protobuf.Timestamp
+	0,  // 55: lianzhen.v1.LabTrendPoint.status:type_name -> lianzhen.v1.LabStatus
+	13, // 56: lianzhen.v1.CumulativeReport.reports:type_name -> lianzhen.v1.LabReport
+	34, // 57: lianzhen.v1.CumulativeReport.lines:type_name -> lianzhen.v1.CumulativeLine
+	16, // 58: lianzhen.v1.CumulativeLine.cells:type_name -> lianzhen.v1.LabRow
+	37, // 59: lianzhen.v1.ListLabRecallsResponse.recalls:type_name -> lianzhen.v1.LabRecall
+	50, // 60: lianzhen.v1.LabRecall.seen_at:type_name -> google.protobuf.Timestamp
+	50, // 61: lianzhen.v1.LabRecall.raised_at:type_name -> google.protobuf.Timestamp
+	50, // 62: lianzhen.v1.LabRecall.acknowledged_at:type_name -> google.protobuf.Timestamp
+	42, // 63: lianzhen.v1.ListLabChangesResponse.changes:type_name -> lianzhen.v1.LabChange
+	50, // 64: lianzhen.v1.LabChange.at:type_name -> google.protobuf.Timestamp
+	45, // 65: lianzhen.v1.ListLabQuarantineResponse.messages:type_name -> lianzhen.v1.QuarantinedLabMessage
+	50, // 66: lianzhen.v1.QuarantinedLabMessage.received_at:type_name -> google.protobuf.Timestamp
+	49, // 67: lianzhen.v1.ListParkedResultsResponse.results:type_name -> lianzhen.v1.ParkedResult
+	50, // 68: lianzhen.v1.ParkedResult.parked_at:type_name -> google.protobuf.Timestamp
+	4,  // 69: lianzhen.v1.LabService.SendLabResults:input_type -> lianzhen.v1.SendLabResultsRequest
+	7,  // 70: lianzhen.v1.LabService.SendLabMessage:input_type -> lianzhen.v1.SendLabMessageRequest
+	10, // 71: lianzhen.v1.LabService.SearchLabReports:input_type -> lianzhen.v1.SearchLabReportsRequest
+	12, // 72: lianzhen.v1.LabService.GetLabReport:input_type -> lianzhen.v1.GetLabReportRequest
+	19, // 73: lianzhen.v1.LabService.RenderLabReport:input_type -> lianzhen.v1.RenderLabReportRequest
+	20, // 74: lianzhen.v1.LabService.ExportLabReport:input_type -> lianzhen.v1.ExportLabReportRequest
+	21, // 75: lianzhen.v1.LabService.GetLabAttachment:input_type -> lianzhen.v1.GetLabAttachmentRequest
+	22, // 76: lianzhen.v1.LabService.DraftLabReport:input_type -> lianzhen.v1.DraftLabReportRequest
+	24, // 77: lianzhen.v1.LabService.ValidateLabRows:input_type -> lianzhen.v1.ValidateLabRowsRequest
+	25, // 78: lianzhen.v1.LabService.ReleaseLabRows:input_type -> lianzhen.v1.ReleaseLabRowsRequest
+	26, // 79: lianzhen.v1.LabService.WithdrawLabReport:input_type -> lianzhen.v1.WithdrawLabReportRequest
+	27, // 80: lianzhen.v1.LabService.ListLabReportReaders:input_type -> lianzhen.v1.ListLabReportReadersRequest
+	29, // 81: lianzhen.v1.LabService.GetLabTrend:input_type -> lianzhen.v1.GetLabTrendRequest
+	32, // 82: lianzhen.v1.LabService.GetCumulativeReport:input_type -> lianzhen.v1.GetCumulativeReportRequest
+	35, // 83: lianzhen.v1.LabService.ListLabRecalls:input_type -> lianzhen.v1.ListLabRecallsRequest
+	38, // 84: lianzhen.v1.LabService.AcknowledgeLabRecall:input_type -> lianzhen.v1.AcknowledgeLabRecallRequest
+	39, // 85: lianzhen.v1.LabService.ListLabChanges:input_type -> lianzhen.v1.ListLabChangesRequest
+	40, // 86: lianzhen.v1.LabService.WatchLabChanges:input_type -> lianzhen.v1.WatchLabChangesRequest
+	43, // 87: lianzhen.v1.LabService.ListLabQuarantine:input_type -> lianzhen.v1.ListLabQuarantineRequest
+	46, // 88: lianzhen.v1.LabService.ResolveLabQuarantine:input_type -> lianzhen.v1.ResolveLabQuarantineRequest
+	47, // 89: lianzhen.v1.LabService.ListParkedResults:input_type -> lianzhen.v1.ListParkedResultsRequest
+	8,  // 90: lianzhen.v1.LabService.SendLabResults:output_type -> lianzhen.v1.StoredLabMessage
+	8,  // 91: lianzhen.v1.LabService.SendLabMessage:output_type -> lianzhen.v1.StoredLabMessage
+	11, // 92: lianzhen.v1.LabService.SearchLabReports:output_type -> lianzhen.v1.SearchLabReportsResponse
+	13, // 93: lianzhen.v1.LabService.GetLabReport:output_type -> lianzhen.v1.LabReport
+	55, // 94: lianzhen.v1.LabService.RenderLabReport:output_type -> google.api.HttpBody
+	55, // 95: lianzhen.v1.LabService.ExportLabReport:output_type -> google.api.HttpBody
+	55, // 96: lianzhen.v1.LabService.GetLabAttachment:output_type -> google.api.HttpBody
+	23, // 97: lianzhen.v1.LabService.DraftLabReport:output_type -> lianzhen.v1.DraftLabReportResponse
+	13, // 98: lianzhen.v1.LabService.ValidateLabRows:output_type -> lianzhen.v1.LabReport
+	13, // 99: lianzhen.v1.LabService.ReleaseLabRows:output_type -> lianzhen.v1.LabReport
+	13, // 100: lianzhen.v1.LabService.WithdrawLabReport:output_type -> lianzhen.v1.LabReport
+	28, // 101: lianzhen.v1.LabService.ListLabReportReaders:output_type -> lianzhen.v1.ListLabReportReadersResponse
+	30, // 102: lianzhen.v1.LabService.GetLabTrend:output_type -> lianzhen.v1.LabTrend
+	33, // 103: lianzhen.v1.LabService.GetCumulativeReport:output_type -> lianzhen.v1.CumulativeReport
+	36, // 104: lianzhen.v1.LabService.ListLabRecalls:output_type -> lianzhen.v1.ListLabRecallsResponse
+	37, // 105: lianzhen.v1.LabService.AcknowledgeLabRecall:output_type -> lianzhen.v1.LabRecall
+	41, // 106: lianzhen.v1.LabService.ListLabChanges:output_type -> lianzhen.v1.ListLabChangesResponse
+	42, // 107: lianzhen.v1.LabService.WatchLabChanges:output_type -> lianzhen.v1.LabChange
+	44, // 108: lianzhen.v1.LabService.ListLabQuarantine:output_type -> lianzhen.v1.ListLabQuarantineResponse
+	45, // 109: lianzhen.v1.LabService.ResolveLabQuarantine:output_type -> lianzhen.v1.QuarantinedLabMessage
+	48, // 110: lianzhen.v1.LabService.ListParkedResults:output_type -> lianzhen.v1.ListParkedResultsResponse
+	90, // [90:111] is the sub-list for method output_type
+	69, // [69:90] is the sub-list for method input_type
+	69, // [69:69] is the sub-list for extension type_name
+	69, // [69:69] is the sub-list for extension extendee
+	0,  // [0:69] is the sub-list for field type_name
 }
 
 func init() { file_lianzhen_v1_lab_proto_init() }
@@ -4691,7 +4985,7 @@ func file_lianzhen_v1_lab_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_lianzhen_v1_lab_proto_rawDesc), len(file_lianzhen_v1_lab_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   46,
+			NumMessages:   48,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
