@@ -86,20 +86,22 @@ func labReportOr(k lab.Kept, err error) (*pb.LabReport, error) {
 
 func (s *labServer) GetLabReport(ctx context.Context, req *pb.GetLabReportRequest) (*pb.LabReport, error) {
 	view := map[pb.LabView]lab.View{pb.LabView_LAB_VIEW_WORKING: lab.Working, pb.LabView_LAB_VIEW_HISTORY: lab.History}[req.GetView()]
+	scope := scopeOf(ctx)
 	if view != lab.Shown {
-		if err := s.labWorker(ctx); err != nil {
+		var err error
+		if scope, err = s.labWorker(ctx); err != nil {
 			return nil, err
 		}
 	}
-	return labReportOr(s.Lab.Get(ctx, scopeOf(ctx), labReportID(req.GetReportId()), view))
+	return labReportOr(s.Lab.Get(ctx, scope, labReportID(req.GetReportId()), view))
 }
 
-// labWorker refuses who may only see what is released.
-func (s *labServer) labWorker(ctx context.Context) error {
+// labWorker refuses who may only see what is released, and gives the scope of who may see more: what is treated here and was measured elsewhere is
+// not in it.
+func (s *labServer) labWorker(ctx context.Context) (record.Scope, error) {
 	c := callOf(ctx)
 	ask := &call{id: c.id, method: c.method, remote: c.remote, rule: rule{kind: "lab", act: "write"}, ask: c.ask, caller: c.caller, log: c.log}
-	_, err := s.may(c.caller, ask)
-	return err
+	return s.may(c.caller, ask)
 }
 
 // labReportID also takes the id of a shared result, which has the item behind that of its report.
@@ -112,6 +114,19 @@ func (s *labServer) RenderLabReport(ctx context.Context, req *pb.RenderLabReport
 
 func (s *labServer) ExportLabReport(ctx context.Context, req *pb.ExportLabReportRequest) (*httpbody.HttpBody, error) {
 	return bodyOr(s.Lab.Export(ctx, scopeOf(ctx), labReportID(req.GetReportId()), req.GetFormat()))
+}
+
+func (s *labServer) ExportIsolates(ctx context.Context, req *pb.ExportIsolatesRequest) (*httpbody.HttpBody, error) {
+	var at instants
+	from, to := at.of(req.GetFrom()), at.of(req.GetTo())
+	if at.err != nil {
+		return nil, at.err
+	}
+	b, err := s.Lab.Isolates(ctx, scopeOf(ctx), lab.IsolateQuery{
+		From: from, To: to, Institution: record.InstitutionID(req.GetInstitutionId()), Laboratory: record.InstitutionID(req.GetLaboratoryId()),
+		All: req.GetAllIsolates(),
+	})
+	return bodyOr(b, "text/csv; charset=utf-8", err)
 }
 
 func (s *labServer) GetLabAttachment(ctx context.Context, req *pb.GetLabAttachmentRequest) (*httpbody.HttpBody, error) {

@@ -4,6 +4,7 @@ package gateway
 
 import (
 	"context"
+	"slices"
 
 	"github.com/lianzhen/lianzhen/lab/quality"
 	pb "github.com/lianzhen/lianzhen/proto/lianzhen/v1"
@@ -50,8 +51,30 @@ func (s *labQualityServer) CreateEqaRound(ctx context.Context, req *pb.CreateEqa
 	return eqaRoundOr(s.Quality.AddRound(ctx, scopeOf(ctx), r))
 }
 
+// roundScope reaches the laboratories that the caller works in and the institutions whose programmes the caller keeps. Everybody may read the
+// directory; the rounds of others are not in it.
+func (s *labQualityServer) roundScope(ctx context.Context) (record.Scope, error) {
+	c, reach := callOf(ctx), scopeOf(ctx)
+	reach.All, reach.Institutions = false, nil
+	for _, r := range []rule{{kind: "lab", act: "control"}, {kind: "directory", act: "manage"}} {
+		got, err := s.may(c.caller, &call{id: c.id, method: c.method, remote: c.remote, rule: r, ask: c.ask, caller: c.caller, log: c.log})
+		if err != nil && record.KindOf(err) != record.Denied {
+			return reach, err
+		}
+		reach.All = reach.All || got.All
+		reach.Institutions = append(reach.Institutions, got.Institutions...)
+	}
+	slices.Sort(reach.Institutions)
+	reach.Institutions = slices.Compact(reach.Institutions)
+	return reach, nil
+}
+
 func (s *labQualityServer) GetEqaRound(ctx context.Context, req *pb.GetEqaRoundRequest) (*pb.EqaRound, error) {
-	return eqaRoundOr(s.Quality.Round(ctx, scopeOf(ctx), quality.RoundID(req.GetRoundId())))
+	scope, err := s.roundScope(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return eqaRoundOr(s.Quality.Round(ctx, scope, quality.RoundID(req.GetRoundId())))
 }
 
 func eqaRoundOr(r quality.Round, err error) (*pb.EqaRound, error) {
@@ -66,7 +89,11 @@ func (s *labQualityServer) ListEqaRounds(ctx context.Context, req *pb.ListEqaRou
 	if err != nil {
 		return nil, err
 	}
-	found, err := s.Quality.Rounds(ctx, scopeOf(ctx), record.InstitutionID(req.GetLaboratoryId()), page)
+	scope, err := s.roundScope(ctx)
+	if err != nil {
+		return nil, err
+	}
+	found, err := s.Quality.Rounds(ctx, scope, record.InstitutionID(req.GetLaboratoryId()), page)
 	if err != nil {
 		return nil, err
 	}

@@ -6,6 +6,8 @@ import (
 	"context"
 	"slices"
 
+	"google.golang.org/protobuf/types/known/fieldmaskpb"
+
 	"github.com/lianzhen/lianzhen/lab/observation"
 	"github.com/lianzhen/lianzhen/lab/specimen"
 	pb "github.com/lianzhen/lianzhen/proto/lianzhen/v1"
@@ -71,9 +73,8 @@ func (s *labSpecimenServer) ListLabOrders(ctx context.Context, req *pb.ListLabOr
 
 func (s *labSpecimenServer) UpdateLabOrder(ctx context.Context, req *pb.UpdateLabOrderRequest) (*pb.LabOrder, error) {
 	m := req.GetLabOrder()
-	mask := req.GetUpdateMask()
-	mask.Paths = slices.DeleteFunc(slices.Clone(mask.GetPaths()), func(p string) bool { return p == "etag" })
-	has, err := masked(mask, "lab_order_id", "priority", "visit_number", "ward", "orderer", "clinical_information", "lines")
+	paths := slices.DeleteFunc(slices.Clone(req.GetUpdateMask().GetPaths()), func(p string) bool { return p == "etag" })
+	has, err := masked(&fieldmaskpb.FieldMask{Paths: paths}, "lab_order_id", "priority", "visit_number", "ward", "orderer", "clinical_information", "lines")
 	if err != nil {
 		return nil, err
 	}

@@ -1,8 +1,10 @@
 package gateway
 
 import (
+	"cmp"
 	"encoding/pem"
 	"fmt"
+	"maps"
 	"regexp"
 	"strings"
 	"testing"
@@ -114,7 +116,7 @@ func fillTenant(t *testing.T, h *house) ids {
 	})
 	must(t, err)
 	tracing := h.postECG(key, cart(t, "scp", synth.Spec{Seed: 1})).want(t, 201).storedTracing(t)
-	return ids{
+	all := ids{
 		"tracing_id": tracing.GetTracingId(), "with_tracing_id": tracing.GetTracingId(), "ecg_centre": string(storetest.Minqin) + "-ecg",
 		"transfer_id": string(forwarded[0].ID), "route_id": string(route.ID),
 		"correction_id": string(corrected.ID),
@@ -127,6 +129,17 @@ func fillTenant(t *testing.T, h *house) ids {
 		"study_instance_uid": stored.GetStudyInstanceUid(),
 		"imaging_order_id":   order.GetImagingOrderId(), "step_id": order.GetSteps()[0].GetStepId(),
 	}
+	maps.Copy(all, fillLab(t, h, key))
+	return all
+}
+
+// of is the thing that a field of a message names.
+func (x ids) of(m protoreflect.MessageDescriptor, field string) string {
+	lab := ""
+	if strings.Contains(string(m.Name()), "Lab") {
+		lab = x["lab_"+field]
+	}
+	return cmp.Or(x[string(m.Name())+"."+field], lab, x[field])
 }
 
 // public are calls that may tell what is there from what is not: the directory is open to everybody who is known, and
@@ -134,6 +147,8 @@ func fillTenant(t *testing.T, h *house) ids {
 var public = map[string]bool{
 	"GetInstitution": true, "ListInstitutions": true, "OpenEncounter": true,
 	"SignIn": true,
+	// Programmes of external assessment and certificates are published, so that everybody sees whose results count.
+	"CreateEqaRound": true, "ListEqaCertificates": true,
 }
 
 // mine are fields that name things of the caller's own, the same in both requests.
@@ -142,7 +157,30 @@ var mine = map[string]string{
 	"note": "note", "role": "technician", "visit_number": "", "name": "test", "display_name": "测试", "login": "someone", "password": password,
 	"kind": "imaging", "act": "read", "ae_title": "NEWAE", "certificate": "x", "rows": "x", "scope": "county:minqin",
 	"source": "test", "patient_name": "测试", "format": "dicom", "yaml": "rules: []",
+	"ExportLabReportRequest.format": "hl7v2", "analyte": "GLU", "level": "1", "value": "5.0", "mean": "5.0", "sd": "0.1", "sample": "1", "month": "2026-03",
+	"SpecimenCoding.code": "K", "LabCoding.code": "K", "cause": "cause", "correction": "correction", "organiser": "organiser", "issuer": "issuer",
+	"ControlEntry.device": "BS-800", "ControlSeries.device": "BS-800", "LabSubscription.endpoint": "https://his.example.org/", "EqaCertificate.number": "E2",
+	"ControlLot.number": "L2", "ValidateLabRowsRequest.act": "validate", "ControlLot.expires_on": "2099-12-31",
 }
+
+// numbers are values of fields that may not be zero, or of enums whose first word is not allowed there.
+var numbers = map[string]int32{"ReserveBarcodesRequest.count": 1, "EqaProgramme.year": 2026, "MoveSpecimenBoxRequest.to": 2, "EstablishControlTargetRequest.source": 2}
+
+// times are instants that a request must have, in seconds.
+var times = map[string]int64{
+	"from_at": 1.7e9, "until_at": 1.8e9, "opens_at": 1.7e9, "closes_at": 4e9, "ordered_from": 1.7e9, "ordered_to": 1.701e9, "ExportIsolatesRequest.from": 1.7e9, "ExportIsolatesRequest.to": 1.701e9, "ControlEntry.at": 1.7e9, "TemperatureReading.at": 1.7e9,
+}
+
+// lists are lists of messages that get one entry.
+var lists = map[string]bool{
+	"roles": true, "scans": true, "portions": true, "readings": true, "entries": true, "values": true, "samples": true, "lines": true, "reports": true, "results": true,
+}
+
+// few are entries of lists of words.
+var few = map[string]string{"level": "1", "analyte": "GLU"}
+
+// alone are fields that a request may not have beside others.
+var alone = map[string]bool{"GetLabSpecimenRequest.barcode": true}
 
 // fill sets the fields of a request: ids from the given things, all else with something that is allowed.
 func fill(m protoreflect.Message, things ids) (named bool) {
@@ -150,7 +188,10 @@ func fill(m protoreflect.Message, things ids) (named bool) {
 	for i := range fields.Len() {
 		f := fields.Get(i)
 		name := string(f.Name())
+		full := string(m.Descriptor().Name()) + "." + name
+		thing, own := things.of(m.Descriptor(), name), cmp.Or(mine[full], mine[name])
 		switch {
+		case alone[full]:
 		case f.ContainingOneof() != nil, f.IsMap(), name == "request_id", name == "holder_id", name == "owner_id", name == "page_token":
 		case name == "centre_id" && strings.HasSuffix(string(m.Descriptor().Name()), "CriticalRulesRequest"):
 			m.Set(f, protoreflect.ValueOfString(things["ecg_centre"]))
@@ -159,26 +200,38 @@ func fill(m protoreflect.Message, things ids) (named bool) {
 		case f.IsList() && f.Message() != nil && name == "items":
 			sub := m.Mutable(f).List().AppendMutable().Message()
 			fill(sub, ids{})
-		case f.IsList() && f.Message() != nil && name == "roles":
+		case f.IsList() && f.Message() != nil && lists[name]:
 			named = fill(m.Mutable(f).List().AppendMutable().Message(), things) || named
+		case f.IsList() && f.Kind() == protoreflect.StringKind:
+			one := strings.TrimSuffix(name, "s")
+			if text := cmp.Or(things.of(m.Descriptor(), one), few[one]); text != "" {
+				m.Mutable(f).List().Append(protoreflect.ValueOfString(text))
+				named = named || few[one] == ""
+			}
 		case f.IsList():
 		case f.Message() != nil && f.Message().Name() == "FieldMask":
-			path := map[string]string{"Institution": "name", "User": "display_name", "Device": "name", "ImagingOrder": "reason"}
+			path := map[string]string{"Institution": "name", "User": "display_name", "Device": "name", "ImagingOrder": "reason", "LabOrder": "ward", "ControlLot": "expires_on"}
 			for j := range fields.Len() {
 				if sub := fields.Get(j).Message(); sub != nil && path[string(sub.Name())] != "" {
 					m.Mutable(f).Message().Mutable(f.Message().Fields().ByName("paths")).List().Append(protoreflect.ValueOfString(path[string(sub.Name())]))
 				}
 			}
-		case f.Message() != nil && name == "from_at":
-			now := m.Mutable(f).Message()
-			now.Set(now.Descriptor().Fields().ByName("seconds"), protoreflect.ValueOfInt64(1.7e9))
+		case f.Message() != nil && f.Message().Name() == "Timestamp":
+			if at := cmp.Or(times[full], times[name]); at != 0 {
+				now := m.Mutable(f).Message()
+				now.Set(now.Descriptor().Fields().ByName("seconds"), protoreflect.ValueOfInt64(at))
+			}
 		case f.Message() != nil && f.Message().ParentFile().Package() == "lianzhen.v1":
 			named = fill(m.Mutable(f).Message(), things) || named
-		case f.Kind() == protoreflect.StringKind && things[name] != "":
-			m.Set(f, protoreflect.ValueOfString(things[name]))
+		case f.Kind() == protoreflect.StringKind && thing != "":
+			m.Set(f, protoreflect.ValueOfString(thing))
 			named = named || name != "order_id"
-		case f.Kind() == protoreflect.StringKind && mine[name] != "":
-			m.Set(f, protoreflect.ValueOfString(mine[name]))
+		case f.Kind() == protoreflect.StringKind && own != "":
+			m.Set(f, protoreflect.ValueOfString(own))
+		case f.Kind() == protoreflect.Int32Kind && numbers[full] != 0:
+			m.Set(f, protoreflect.ValueOfInt32(numbers[full]))
+		case f.Kind() == protoreflect.EnumKind && numbers[full] != 0:
+			m.Set(f, protoreflect.ValueOfEnum(protoreflect.EnumNumber(numbers[full])))
 		case f.Kind() == protoreflect.EnumKind && f.Enum().Values().Len() > 1:
 			m.Set(f, protoreflect.ValueOfEnum(1))
 		}
@@ -186,7 +239,8 @@ func fill(m protoreflect.Message, things ids) (named bool) {
 	return named
 }
 
-var checkID = regexp.MustCompile(`check_id:"[0-9A-Z]{26}"`)
+// newID are ids of what the request itself has made.
+var newID = regexp.MustCompile(`(check|message|report|case|patient)_id:"[0-9A-Za-z]{26}"`)
 
 // outcome is everything that a caller can tell from an answer, without the id that was asked for.
 func outcome(err error, resp proto.Message, things ids) string {
@@ -194,12 +248,12 @@ func outcome(err error, resp proto.Message, things ids) string {
 	if err == nil {
 		text = "answer of " + fmt.Sprint(proto.Size(resp)) + " bytes: " + fmt.Sprint(resp)
 	}
-	text = checkID.ReplaceAllString(text, "check_id")
 	for name, id := range things {
 		if name != "order_id" {
 			text = strings.ReplaceAll(text, id, "<id>")
 		}
 	}
+	text = newID.ReplaceAllString(text, "$1")
 	return text
 }
 
@@ -211,6 +265,8 @@ func TestWhatIsAnotherTenantsIsAsIfItWereNotThere(t *testing.T) {
 		switch {
 		case name == "fingerprint":
 			missing[name] = strings.Repeat("0", 64)
+		case name == "barcode":
+			missing[name] = unknownTube(t, id)
 		case name == "study_instance_uid":
 			missing[name] = "1.2.3.4.5"
 		case len(id) == 26:
@@ -264,7 +320,11 @@ func TestWhatIsAnotherTenantsIsAsIfItWereNotThere(t *testing.T) {
 }
 
 // harmless are calls that answer about what the caller sent himself.
-var harmless = map[string]bool{"SearchStudies": true, "SearchTracings": true, "CheckOrder": true}
+var harmless = map[string]bool{
+	"SearchStudies": true, "SearchTracings": true, "CheckOrder": true,
+	"SearchLabReports": true, "GetLabTrend": true, "GetCumulativeReport": true, "CountLabSpecimens": true, "RecordScans": true, "SendLabResults": true,
+	"ExportIsolates": true,
+}
 
 // askFor calls a method with things of somebody; ok is false where the request names nothing.
 func askFor(t *testing.T, h *house, token string, m protoreflect.MethodDescriptor, things ids) (string, bool) {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/lianzhen/lianzhen/lab/observation"
 	"github.com/lianzhen/lianzhen/record"
@@ -28,18 +29,22 @@ func (c *Centre) takeReport(ctx context.Context, tx *store.Tx, a *arrival, n int
 	if r.Control {
 		return c.takeControl(ctx, tx, a, r)
 	}
-	who, parked, err := c.whose(ctx, tx, a, r)
+	id := reportID(a, n)
+	if err := tx.Lock(ctx, "lab-report:"+string(id)); err != nil {
+		return StoredReport{}, err
+	}
+	found, err := c.reportRows(ctx, tx, `r.id = $1`, []any{string(id)})
+	if err != nil {
+		return StoredReport{}, err
+	}
+	who, parked, err := c.whose(ctx, tx, a, r, found)
 	if err != nil {
 		return StoredReport{}, err
 	}
 	if parked != "" {
 		return StoredReport{Rows: len(r.Results), Parked: parked}, c.park(ctx, tx, a, n, parked)
 	}
-	id := reportID(a, n)
-	if err := tx.Lock(ctx, "lab-report:"+string(id)); err != nil {
-		return StoredReport{}, err
-	}
-	rep, err := c.reportFor(ctx, tx, id, a, r, who)
+	rep, err := c.reportFor(id, a, r, who, found)
 	if err != nil {
 		return StoredReport{}, err
 	}
@@ -70,7 +75,7 @@ func reportID(a *arrival, n int) record.ExamID {
 
 // whose finds the person of a report: by our own specimen, else by what the sender says. What names nobody and a specimen that nobody has registered
 // yet is parked.
-func (c *Centre) whose(ctx context.Context, tx *store.Tx, a *arrival, r *observation.Report) (owner, string, error) {
+func (c *Centre) whose(ctx context.Context, tx *store.Tx, a *arrival, r *observation.Report, found []reportRow) (owner, string, error) {
 	own, err := c.tubeOf(ctx, tx, a, r)
 	if err != nil {
 		return owner{}, "", err
@@ -79,6 +84,10 @@ func (c *Centre) whose(ctx context.Context, tx *store.Tx, a *arrival, r *observa
 		return c.ownerOfTube(ctx, r, own)
 	}
 	p := r.Patient
+	if len(found) > 0 && found[0].isOf(p) { // a later word on the same report: nobody is looked for again
+		k := &found[0].Kept
+		return owner{patient: k.Patient, grade: k.Grade, institution: k.Institution, who: p}, "", nil
+	}
 	if p.LocalID == "" && p.IDNumber == "" && strings.TrimSpace(p.Name.Reveal()) == "" {
 		if r.Specimen.ID == "" {
 			return owner{}, "", record.Errorf(record.Invalid, "the report names neither a patient nor a specimen")
@@ -100,8 +109,7 @@ func (c *Centre) ownerOfTube(ctx context.Context, r *observation.Report, own *tu
 		return owner{}, "", err
 	}
 	said := r.Patient
-	if disagrees(store.NameKey(said.Name.Reveal(), ""), store.NameKey(known.Name.Reveal(), "")) ||
-		disagrees(said.BirthDate.String(), known.BirthDate.String()) || disagrees(string(said.Sex), string(known.Sex)) {
+	if !sameName(said.Name, known.Name) || disagrees(said.BirthDate.String(), known.BirthDate.String()) || disagrees(string(said.Sex), string(known.Sex)) {
 		return owner{}, "", record.Errorf(record.Conflict, "the specimen was taken from another person than the message names")
 	}
 	who := record.Demographics{
@@ -110,15 +118,38 @@ func (c *Centre) ownerOfTube(ctx context.Context, r *observation.Report, own *tu
 	return owner{patient: own.patient, grade: own.grade, institution: own.institution, who: who, specimen: own}, "", nil
 }
 
+// isOf reports whether a report is of the person that a message names: by the sender's own number, and nothing contradicts it.
+func (k *reportRow) isOf(p record.Demographics) bool {
+	born := ""
+	if !p.BirthDate.IsZero() {
+		born = p.BirthDate.String()
+	}
+	return k.SpecimenID == "" && p.Name != "" && sameName(p.Name, k.Name) && p.LocalID == k.LocalNumber && !disagrees(born, k.BirthDate) &&
+		!disagrees(string(p.Sex), string(k.Sex)) && p.IDNumber == ""
+}
+
+// sameName reports names that do not contradict each other: either is empty, or they agree without spaces and signs, or one is the pinyin of the other,
+// as analysers have it.
+func sameName(a, b record.Personal) bool {
+	x, y := bareName(a.Reveal()), bareName(b.Reveal())
+	return x == "" || y == "" || x == y || bareName(store.Pinyin(x)) == y || bareName(store.Pinyin(y)) == x
+}
+
+// bareName is a name without what writers differ in.
+func bareName(s string) string {
+	return store.Fold(strings.Map(func(r rune) rune {
+		if unicode.IsLetter(r) || unicode.IsDigit(r) {
+			return r
+		}
+		return -1
+	}, s))
+}
+
 // disagrees reports two texts that are both there and differ.
 func disagrees(a, b string) bool { return a != "" && b != "" && a != b }
 
 // reportFor is the row of a report, as it will be with this message, and whether it is new.
-func (c *Centre) reportFor(ctx context.Context, tx *store.Tx, id record.ExamID, a *arrival, r *observation.Report, who owner) (*reportRow, error) {
-	found, err := c.reportRows(ctx, tx, `r.id = $1`, []any{string(id)})
-	if err != nil {
-		return nil, err
-	}
+func (c *Centre) reportFor(id record.ExamID, a *arrival, r *observation.Report, who owner, found []reportRow) (*reportRow, error) {
 	rep := &reportRow{Kept: Kept{ID: id, Institution: who.institution, Laboratory: a.site.institution, Centre: a.site.centre.ID, Link: a.link.ID}}
 	if len(found) > 0 {
 		rep = &found[0]

@@ -355,3 +355,19 @@ func TestManyAtOnce(t *testing.T) {
 		}
 	})
 }
+
+func TestACorrectionWithoutNumbersIsOfTheSamePerson(t *testing.T) {
+	storetest.EachDB(t, func(t *testing.T, db *store.DB) {
+		b := newBench(t, db, storetest.Dir(t))
+		bare := func(control, reported, row, name string) []byte {
+			return []byte(strings.Replace(strings.Replace(string(oru(control, "F1", reported, row)), "E1^^^SUWU^PI", "", 1), "赵^秀英", name, 1))
+		}
+		first := b.send(t, b.lis, finalLink, bare("M1", early, potassium, "赵^秀英")).Reports[0]
+		second := b.send(t, b.lis, finalLink, bare("M2", later, "2823-3^钾^LN|NM|4.60|mmol/L|3.5-5.3||C", "ZHAO^XIUYING")).Reports[0]
+		if first.Report != second.Report || first.Patient != second.Patient || second.New != 1 {
+			t.Errorf("%+v, then %+v", first, second)
+		}
+		_, err := b.Accept(t.Context(), b.lis, Source{Format: HL7, Body: bare("M3", later, potassium, "钱^大山"), Link: finalLink})
+		wantKind(t, err, record.Conflict)
+	})
+}

@@ -28,6 +28,7 @@ type change struct {
 	alarms  []Row  // rows in view with a critical value
 	dropped string // items that rows had before a code got another meaning
 	touched bool
+	settled bool // its status has become final or corrected
 	quiet   bool // a message that is taken again from its pack: nobody is told once more
 	signing bool // inside the reading room's own transaction: the case is not to be touched
 }
@@ -53,7 +54,7 @@ func replacedBy(old, r *Row) string {
 // take writes an arriving row.
 func (ch *change) take(ctx context.Context, in *incoming, a *arrival) error {
 	if in.fate == same {
-		return nil
+		return ch.repeated(ctx, in)
 	}
 	ch.touched = true
 	row := &in.row
@@ -92,6 +93,15 @@ func (ch *change) take(ctx context.Context, in *incoming, a *arrival) error {
 		ch.show(*row)
 	}
 	return nil
+}
+
+// repeated takes the later instant of a version that says nothing new: what was said between the two is older than it.
+func (ch *change) repeated(ctx context.Context, in *incoming) error {
+	if !in.row.OrderedBy.After(in.before.OrderedBy) {
+		return nil
+	}
+	_, err := ch.tx.Exec(ctx, `UPDATE lab_results SET ordered_by = $3 WHERE id = $1 AND version = $2`, in.row.ID, in.before.Version, record.Micros(in.row.OrderedBy))
+	return err
 }
 
 // hide takes a version out of view; it stays for the law.
@@ -136,8 +146,10 @@ func (ch *change) finish(ctx context.Context, rows []Row, out *StoredReport) err
 	slices.SortFunc(rows, func(a, b Row) int {
 		return cmp.Or(cmp.Compare(a.Result.Number, b.Result.Number), cmp.Compare(a.ID, b.ID), cmp.Compare(a.Version, b.Version))
 	})
+	was := k.Status
 	k.sum(rows)
-	if len(ch.showed)+len(ch.hid) > 0 {
+	ch.settled = ch.rep.known && was != k.Status && k.Status.Settled() // the last open row was set aside: what is shown is all there will be
+	if len(ch.showed)+len(ch.hid) > 0 || ch.settled {
 		k.Version++
 	}
 	if len(ch.showed) > 0 && k.ReleasedAt.IsZero() {
@@ -154,7 +166,7 @@ func (ch *change) finish(ctx context.Context, rows []Row, out *StoredReport) err
 	if err := putReport(ctx, ch.tx, ch.rep); err != nil {
 		return err
 	}
-	for _, step := range []func(context.Context, []Row) error{ch.share, ch.alarm, ch.recall, ch.tellTube, ch.tend} {
+	for _, step := range []func(context.Context, []Row) error{ch.share, ch.alarm, ch.retract, ch.recall, ch.tellTube, ch.tend} {
 		if err := step(ctx, rows); err != nil {
 			return err
 		}
@@ -175,7 +187,7 @@ func (ch *change) tell() {
 		act = "lab.withdrawn"
 	case slices.ContainsFunc(ch.hid, func(s seen) bool { return s.Reason == "corrected" }):
 		act = "lab.corrected"
-	case len(ch.showed) > 0:
+	case len(ch.showed) > 0, ch.settled:
 		act = "lab.released"
 	default:
 		return
@@ -337,6 +349,20 @@ func (ch *change) alarm(ctx context.Context, _ []Row) error {
 		raise = append(raise, r.alarm())
 	}
 	return ch.centre.room.Alarm(ctx, ch.tx, actor, ch.rep.Case, raise...)
+}
+
+// retract ends the alarms of critical values that nobody says any more: corrected, withdrawn, set aside. Nobody shall act on them, or be called for them.
+func (ch *change) retract(ctx context.Context, rows []Row) error {
+	if ch.quiet || !ch.rep.known || ch.rep.Case == "" {
+		return nil
+	}
+	standing := map[string]bool{}
+	for i := range rows {
+		if r := &rows[i]; r.Judged.Critical != nil && (r.Shown || r.Latest && r.awaited()) {
+			standing[r.Judged.Critical.Rule] = true
+		}
+	}
+	return ch.centre.room.Retract(ctx, ch.tx, actor, ch.rep.Case, standing, "结果已更正、撤回或待复查 the result was corrected, withdrawn or set aside")
 }
 
 // alarm is a critical value as the reading room tells it.

@@ -52,24 +52,32 @@ func (c *Centre) decodeAs(src Source) (*message, error) {
 type profiles[P any] struct {
 	mu    sync.Mutex
 	known map[string]P
+	size  int // of the texts
 }
 
-const maxProfiles = 1000
+const (
+	maxProfiles    = 1000
+	maxProfileText = 8 << 20 // bytes of their texts together
+)
 
 func (p *profiles[P]) of(text string, parse func([]byte) (P, error)) (P, error) {
 	p.mu.Lock()
-	defer p.mu.Unlock()
-	if known, ok := p.known[text]; ok {
+	known, ok := p.known[text]
+	p.mu.Unlock()
+	if ok {
 		return known, nil
 	}
-	fresh, err := parse([]byte(text))
+	fresh, err := parse([]byte(text)) // without the lock: who sends a long one of their own holds nobody up
 	if err != nil {
 		return fresh, err
 	}
-	if p.known == nil || len(p.known) >= maxProfiles {
-		p.known = map[string]P{}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.known == nil || len(p.known) >= maxProfiles || p.size+len(text) > maxProfileText {
+		p.known, p.size = map[string]P{}, 0
 	}
 	p.known[text] = fresh
+	p.size += len(text)
 	return fresh, nil
 }
 

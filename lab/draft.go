@@ -36,17 +36,21 @@ func (c *Centre) Draft(ctx context.Context, s record.Scope, id record.ExamID, la
 			odd = append(odd, line)
 		}
 	}
-	for i := range k.Isolates {
-		odd = append(odd, strings.TrimSpace("检出 growth: "+k.Isolates[i].Organism.String()+" "+k.Isolates[i].Quantity))
-	}
-	out := reading.Text{Findings: strings.Join(lines, "\n"), Positive: len(odd) > 0}
-	none, some := "所检项目均在参考区间内。", "以下项目超出参考区间：\n"
+	out := reading.Text{Findings: strings.Join(lines, "\n"), Positive: len(odd)+len(k.Isolates) > 0}
+	none, some, grew := "所检项目均在参考区间内。", "以下项目超出参考区间：\n", "培养检出："
 	if language == "en" {
-		none, some = "All within the reference intervals.", "Outside the reference intervals:\n"
+		none, some, grew = "All within the reference intervals.", "Outside the reference intervals:\n", "Growth of: "
+	}
+	var said []string
+	for i := range k.Isolates {
+		said = append(said, strings.TrimSpace(grew+k.Isolates[i].Organism.String()+" "+k.Isolates[i].Quantity))
+	}
+	if len(odd) > 0 {
+		said = append(said, some+strings.Join(odd, "\n"))
 	}
 	out.Impression = none
-	if len(odd) > 0 {
-		out.Impression = record.Clip(some+strings.Join(odd, "\n"), 7900)
+	if len(said) > 0 {
+		out.Impression = record.Clip(strings.Join(said, "\n"), 7900)
 	}
 	return out, nil
 }

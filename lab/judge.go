@@ -161,9 +161,9 @@ func (j *judgement) row(ctx context.Context, r *Row) (verify.Verdict, error) {
 	}
 	f := j.facts(r, state)
 	v := j.rules.Verify(f, j.pack.Convert)
-	if len(v.Known) > 0 { // nobody is told again, unless what was told was dismissed
+	if len(v.Known) > 0 { // nobody is told again, where somebody was told and it was not dismissed
 		var again bool
-		if again, err = j.dismissed(ctx, f.Previous, v.Known); err != nil {
+		if again, err = j.untold(ctx, f.Previous, v.Known); err != nil {
 			return verify.Verdict{}, err
 		}
 		if again {

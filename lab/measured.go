@@ -82,8 +82,9 @@ func instrumentFlags(x *observation.Result) []string {
 	return out
 }
 
-// dismissed marks the earlier results whose alarm by one of the rules a person has dismissed as false, and reports whether there are any.
-func (j *judgement) dismissed(ctx context.Context, before []verify.Previous, rules []string) (bool, error) {
+// untold marks the earlier results of which no alarm by one of the rules stands, as when a person has dismissed it as false, and reports whether there
+// are any.
+func (j *judgement) untold(ctx context.Context, before []verify.Previous, rules []string) (bool, error) {
 	said := map[string]bool{}
 	found := false
 	for i := range before {
@@ -92,13 +93,13 @@ func (j *judgement) dismissed(ctx context.Context, before []verify.Previous, rul
 			if len(said) >= maxAsked {
 				break
 			}
-			of, err := j.c.room.DismissedOf(ctx, j.tx, record.ExamID(report))
+			of, err := j.c.room.StandingOf(ctx, j.tx, record.ExamID(report))
 			if err != nil {
 				return false, err
 			}
-			said[report] = slices.ContainsFunc(rules, func(r string) bool { return of[r] })
+			said[report] = !slices.ContainsFunc(rules, func(r string) bool { return of[r] })
 		}
-		before[i].Dismissed = said[report]
+		before[i].Untold = said[report]
 		found = found || said[report]
 	}
 	return found, nil

@@ -223,3 +223,21 @@ func TestOutwardHasWhatWasTakenBack(t *testing.T) {
 		t.Errorf("another institution: %v", err)
 	}
 }
+
+func TestAnAttachmentLeavesWithItsBytes(t *testing.T) {
+	b := newBench(t, storetest.SQLite(t), storetest.Dir(t))
+	message := oru("M1", "F1", early, potassium, "PDF^报告^L|ED|^application^pdf^Base64^JVBERi0xLjQ=")
+	id := b.send(t, b.lis, finalLink, message).Reports[0].Report
+	k, err := b.Outward(t.Context(), b.lis, id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := b.Attach(t.Context(), &k); err != nil {
+		t.Fatal(err)
+	}
+	rep := k.Report()
+	if v := rep.Results[1].Value; v.Kind != observation.Attachment || v.Media != "application/pdf" || string(v.Data) != "%PDF-1.4" {
+		t.Errorf("%s %s %q", v.Kind, v.Media, v.Data)
+	}
+	checkHL7(t, "", &rep)
+}

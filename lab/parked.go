@@ -4,8 +4,11 @@ package lab
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"math"
+	"strconv"
 	"strings"
 	"time"
 
@@ -55,13 +58,32 @@ func scanParked(scan func(...any) error) (Parked, error) {
 	return p, err
 }
 
-// ListParked lists what waits, oldest first, after a message.
+// Cursor is where ListParked goes on after a report.
+func (p Parked) Cursor() string { return p.Message + ":" + strconv.Itoa(p.Place) }
+
+// ListParked lists what waits, oldest first, after a report (its Cursor) or after all of a message (its id).
 func (c *Centre) ListParked(ctx context.Context, s record.Scope, after string, limit int) ([]Parked, error) {
 	s.RelatedAt = ""
-	args := []any{after}
-	return store.Collect(ctx, c.db, `SELECT `+parkedColumns+` FROM lab_parked p JOIN lab_messages m ON m.id = p.message_id WHERE p.message_id > $1 AND `+
+	message, n, _ := strings.Cut(after, ":")
+	place := math.MaxInt32
+	if n != "" {
+		var err error
+		if place, err = strconv.Atoi(n); err != nil {
+			return nil, record.Errorf(record.Invalid, "page token: not one of ours")
+		}
+	}
+	args := []any{message, place}
+	return store.Collect(ctx, c.db, `SELECT `+parkedColumns+` FROM lab_parked p JOIN lab_messages m ON m.id = p.message_id
+		WHERE (p.message_id > $1 OR p.message_id = $1 AND p.place > $2) AND `+
 		c.db.ScopeSQL(s, "p.institution_id", "''", &args)+fmt.Sprintf(` ORDER BY p.message_id, p.place LIMIT %d`, limit), args, scanParked)
 }
+
+// tubeKnown holds for a parked report whose laboratory knows a tube of its barcode: the same number of another laboratory is another tube.
+const tubeKnown = `EXISTS (SELECT 1 FROM specimen_barcodes s JOIN specimens t ON t.id = s.specimen_id
+	WHERE s.barcode = p.barcode AND (t.laboratory_id = p.institution_id OR t.institution_id = p.institution_id))`
+
+// errStillParked undoes a try whose specimen is another laboratory's: the report waits on for its own.
+var errStillParked = errors.New("still parked")
 
 // unpark takes the reports whose specimen has become known. A report that is refused now stays, with the reason.
 func (c *Centre) unpark(ctx context.Context, barcodes ...string) (int, error) {
@@ -80,13 +102,17 @@ func (c *Centre) unpark(ctx context.Context, barcodes ...string) (int, error) {
 		return 0, err
 	}
 	n := 0
-	for _, p := range all {
-		if err := c.unparkOne(ctx, p); err != nil {
-			return n, err
+	var wrong []error
+	for _, p := range all { // one that cannot be taken keeps nothing from the others
+		err := c.unparkOne(ctx, p)
+		switch {
+		case err == nil:
+			n++
+		case !errors.Is(err, errStillParked):
+			wrong = append(wrong, fmt.Errorf("report %d of message %s: %w", p.Place, p.Message, err))
 		}
-		n++
 	}
-	return n, nil
+	return n, errors.Join(wrong...)
 }
 
 func (c *Centre) unparkOne(ctx context.Context, p Parked) error {
@@ -109,7 +135,7 @@ func (c *Centre) unparkOne(ctx context.Context, p Parked) error {
 		case err != nil:
 			return reason(ctx, tx, p, record.Public(err))
 		case st.Parked != "":
-			return reason(ctx, tx, p, "the specimen is registered for another laboratory")
+			return errStillParked
 		}
 		_, err = tx.Exec(ctx, `DELETE FROM lab_parked WHERE message_id = $1 AND place = $2`, p.Message, p.Place)
 		return err

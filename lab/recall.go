@@ -195,7 +195,7 @@ func (c *Centre) AcknowledgeRecall(ctx context.Context, s record.Scope, id strin
 		if out = found[0]; !out.AcknowledgedAt.IsZero() {
 			return nil
 		}
-		out.AcknowledgedAt, out.AcknowledgedBy = tx.Now(), s.Actor.ID
+		out.AcknowledgedAt, out.AcknowledgedBy = tx.Now().Truncate(time.Microsecond), s.Actor.ID // as it is kept
 		_, err = tx.Exec(ctx, `UPDATE lab_recalls SET acknowledged_at = $2, acknowledged_by = $3 WHERE id = $1`, id, record.Micros(out.AcknowledgedAt), s.Actor.ID)
 		tx.Emit(record.Event{
 			Act: "lab.recall.acknowledged", Institution: out.Institution, Patient: out.Patient, Kind: "lab-recall", Object: id, Outcome: record.Success,

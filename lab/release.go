@@ -258,15 +258,14 @@ func (c *Centre) WithdrawReport(ctx context.Context, s record.Scope, id record.E
 	var out Kept
 	err := c.db.Tx(ctx, func(tx *store.Tx) error {
 		tx.As(s)
-		ch, rows, err := c.changeOf(ctx, tx, s, id)
-		if err != nil {
+		if _, _, err := c.changeOf(ctx, tx, s, id); err != nil { // it is there, and the caller may
 			return err
 		}
 		if _, err := c.room.Dismiss(ctx, tx, s, id, reason); err != nil {
 			return err
 		}
-		// Where a signed report was taken back the room has told us, in this transaction: what is read again is what is left.
-		if rows, err = c.rows(ctx, tx, `x.report_id = $1 AND (x.latest = 1 OR x.shown = 1) ORDER BY x.number, x.id, x.version`, []any{string(id)}); err != nil {
+		ch, rows, err := c.changeOf(ctx, tx, s, id) // where a signed report was taken back the room has told us, in this transaction: what is left
+		if err != nil {
 			return err
 		}
 		ch.signing = true

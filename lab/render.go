@@ -219,7 +219,7 @@ func isolates(k *Kept) []sheet.Isolate {
 	out := make([]sheet.Isolate, len(k.Isolates))
 	for i := range k.Isolates {
 		x := &k.Isolates[i]
-		o := sheet.Isolate{Number: x.Number, Organism: x.Organism.String(), Quantity: x.Quantity, Notes: x.Notes}
+		o := sheet.Isolate{Number: x.Number, Organism: x.Organism.String(), Quantity: strings.NewReplacer("{", "", "}", "").Replace(x.Quantity), Notes: x.Notes}
 		for _, d := range x.Susceptibilities {
 			drug := sheet.Drug{
 				Code: d.Drug.Code, Name: d.Drug.Display(), Method: d.Method, Measured: d.Value, Unit: d.Unit, Breakpoints: d.Breakpoints,

@@ -5,6 +5,7 @@ package lab
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -72,12 +73,13 @@ func (c *Centre) remap(ctx context.Context) (int, error) {
 	if err != nil {
 		return 0, err
 	}
+	var wrong []error
 	for _, id := range ids {
 		if err := c.db.Tx(ctx, func(tx *store.Tx) error { return c.remapReport(ctx, tx, id) }); err != nil {
-			return 0, fmt.Errorf("report %s: %w", id, err)
+			wrong = append(wrong, fmt.Errorf("report %s: %w", id, err))
 		}
 	}
-	return len(ids), nil
+	return len(ids) - len(wrong), errors.Join(wrong...)
 }
 
 func (c *Centre) remapReport(ctx context.Context, tx *store.Tx, id record.ExamID) error {

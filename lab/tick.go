@@ -4,6 +4,8 @@ package lab
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"time"
 
 	"github.com/lianzhen/lianzhen/reading"
@@ -39,30 +41,24 @@ const (
 	stillUrgent = 24 * time.Hour // a critical value that is found later is history
 )
 
-// Tick raises the critical values that are due and takes the reports whose specimen has become known. It says how many there were.
+// Tick raises the critical values that are due and takes the reports whose specimen has become known. It says how many there were. What fails for one
+// report is told, and keeps nothing from the others: a critical value least of all.
 func (c *Centre) Tick(ctx context.Context) (int, error) {
 	ids, err := store.List(ctx, c.db, `SELECT id FROM lab_reports WHERE alarm_due > 0 AND alarm_due <= $1 ORDER BY alarm_due LIMIT $2`,
 		[]any{record.Micros(c.db.Now()), ticked}, func(id *record.ExamID) []any { return []any{id} })
 	if err != nil {
 		return 0, err
 	}
+	var wrong []error
 	for _, id := range ids {
 		if err := c.alarmDue(ctx, id); err != nil {
-			return 0, err
+			wrong = append(wrong, fmt.Errorf("critical values of report %s: %w", id, err))
 		}
 	}
 	read, err := c.remap(ctx)
-	if err != nil {
-		return 0, err
-	}
-	if err := c.retie(ctx); err != nil {
-		return 0, err
-	}
-	if err := c.followControls(ctx); err != nil {
-		return 0, err
-	}
+	wrong = append(wrong, err, c.retie(ctx), c.followControls(ctx))
 	n, err := c.unparkKnown(ctx)
-	return len(ids) + read + n, err
+	return len(ids) + read + n, errors.Join(append(wrong, err)...)
 }
 
 // alarmDue raises the critical values of a report that nobody has told yet.
@@ -91,8 +87,7 @@ func (c *Centre) alarmDue(ctx context.Context, id record.ExamID) error {
 
 // unparkKnown takes the parked reports whose barcode a specimen has now.
 func (c *Centre) unparkKnown(ctx context.Context) (int, error) {
-	barcodes, err := store.List(ctx, c.db, `SELECT DISTINCT p.barcode FROM lab_parked p JOIN specimen_barcodes s ON s.barcode = p.barcode
-		WHERE p.barcode <> '' LIMIT 50`, nil, func(b *string) []any { return []any{b} })
+	barcodes, err := store.List(ctx, c.db, `SELECT DISTINCT p.barcode FROM lab_parked p WHERE p.barcode <> '' AND `+tubeKnown+` LIMIT 50`, nil, func(b *string) []any { return []any{b} })
 	if err != nil {
 		return 0, err
 	}

@@ -77,8 +77,8 @@ func (r *Room) alarm(ctx context.Context, tx *store.Tx, s record.Scope, id recor
 		return err
 	}
 	rule, _, _ := strings.Cut(a.Rule, ":")
-	had, err := criticals(ctx, tx, `WHERE v.case_id = $1 AND v.patient_id = $2 AND (v.rule = $3 OR v.rule LIKE $4 ESCAPE '\')`,
-		[]any{string(id), string(c.Exam.Patient), rule, store.LikeText(rule) + ":%"})
+	had, err := criticals(ctx, tx, `WHERE v.case_id = $1 AND v.patient_id = $2 AND (v.rule = $3 OR v.rule LIKE $4 ESCAPE '\')
+		AND (v.dismissed_at = 0 OR v.dismissed_by <> $5)`, []any{string(id), string(c.Exam.Patient), rule, store.LikeText(rule) + ":%", s.Actor.ID})
 	if err != nil || len(had) > 0 {
 		return err
 	}
@@ -92,6 +92,35 @@ func (r *Room) alarm(ctx context.Context, tx *store.Tx, s record.Scope, id recor
 		return err
 	}
 	return insertCritical(ctx, tx, s, &c, &v, "")
+}
+
+// Retract ends the open alarms of a case whose finding the centre itself no longer says, inside its transaction: it was corrected or taken back.
+// standing are the ids of the rules that still hold. Who must act is told as of a dismissal; what was acknowledged stays, and a finding that comes
+// back is an alarm again.
+func (r *Room) Retract(ctx context.Context, tx *store.Tx, by record.Actor, id record.CaseID, standing map[string]bool, reason string) error {
+	s := record.Scope{All: true, Actor: by, Purpose: record.Operations}
+	open, err := criticals(ctx, tx, `WHERE v.case_id = $1 AND v.rule <> '' AND v.acknowledged_at = 0 AND v.dismissed_at = 0`, []any{string(id)})
+	if err != nil {
+		return err
+	}
+	for i := range open {
+		v := &open[i]
+		if rule, _, _ := strings.Cut(v.Rule, ":"); standing[rule] {
+			continue
+		}
+		if err := tx.Lock(ctx, "critical:"+string(v.ID)); err != nil {
+			return err
+		}
+		done, err := tx.Exec(ctx, `UPDATE critical_values SET dismissed_at = $1, dismissed_by = $2, dismissed_by_name = $3, dismiss_reason = $4
+			WHERE id = $5 AND acknowledged_at = 0 AND dismissed_at = 0`, record.Micros(stamp(tx.Now())), by.ID, by.Display, reason, string(v.ID))
+		if err != nil {
+			return fmt.Errorf("retract critical value: %w", err)
+		}
+		if n, err := done.RowsAffected(); err == nil && n > 0 { // nobody answered meanwhile
+			v.tell(tx, s, "critical.dismissed")
+		}
+	}
+	return nil
 }
 
 // DismissCritical ends an algorithm's alarm as false: a reader of the case says why. What was acknowledged stays.

@@ -73,9 +73,9 @@ func (r *Room) Current(ctx context.Context, s record.Scope, id record.CaseID) (R
 	return out, err == nil, err
 }
 
-// DismissedOf are the rules whose alarms of an exam were dismissed as false, inside the centre's transaction.
-func (r *Room) DismissedOf(ctx context.Context, q store.Querier, exam record.ExamID) (map[string]bool, error) {
-	all, err := criticals(ctx, q, `WHERE v.case_id IN (SELECT id FROM cases WHERE exam_id = $1) AND v.rule <> '' AND v.dismissed_at > 0`, []any{string(exam)})
+// StandingOf are the rules whose alarms of an exam were raised and not dismissed, inside the centre's transaction.
+func (r *Room) StandingOf(ctx context.Context, q store.Querier, exam record.ExamID) (map[string]bool, error) {
+	all, err := criticals(ctx, q, `WHERE v.case_id IN (SELECT id FROM cases WHERE exam_id = $1) AND v.rule <> '' AND v.dismissed_at = 0`, []any{string(exam)})
 	if err != nil {
 		return nil, err
 	}
@@ -97,10 +97,5 @@ func (r *Room) Dismissed(ctx context.Context, id record.CaseID, patient record.P
 	if err != nil {
 		return nil, err
 	}
-	out := map[string]bool{}
-	for _, v := range all {
-		rule, _, _ := strings.Cut(v.Rule, ":")
-		out[rule] = true
-	}
-	return out, nil
+	return rulesOf(all), nil
 }

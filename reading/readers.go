@@ -30,6 +30,7 @@ const (
 // openingActs are the events of this room that say that somebody saw something of an exam.
 var openingActs = []string{
 	"case.read", "case.claimed", "case.taken_over", "case.drafted", "case.submitted", "case.signed", "report.read", "report.signed", "report.corrected",
+	"critical.acknowledged", // the finding was all that they may have seen
 }
 
 // Readers lists who has opened an exam in the last 90 days; who did so last comes first. acts are the centre's own events of the exam that say
@@ -47,7 +48,8 @@ func (r *Room) Readers(ctx context.Context, exam record.ExamID, acts ...string) 
 	}
 	rows, err := store.List(ctx, r.db, fmt.Sprintf(`SELECT actor_kind, actor_id, actor_org, MAX(actor_name), COUNT(*), MIN(at), MAX(at) FROM events
 		WHERE (object_id = $1 OR object_id IN (SELECT id FROM cases WHERE exam_id = $1)
-			OR object_id IN (SELECT r.id FROM reports r JOIN cases k ON k.id = r.case_id WHERE k.exam_id = $1))
+			OR object_id IN (SELECT r.id FROM reports r JOIN cases k ON k.id = r.case_id WHERE k.exam_id = $1)
+			OR object_id IN (SELECT v.id FROM critical_values v JOIN cases k ON k.id = v.case_id WHERE k.exam_id = $1))
 		AND at >= $2 AND act IN (%s)
 		GROUP BY actor_kind, actor_id, actor_org ORDER BY MAX(at) DESC, actor_id LIMIT %d`, strings.Join(names, ","), maxReaders), args,
 		func(r *row) []any {

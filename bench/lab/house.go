@@ -211,7 +211,9 @@ func (h *house) link(ctx context.Context, at record.InstitutionID, name, profile
 // townships is how many institutions of the county have a laboratory, beside its hospital.
 const townships = 39
 
-func township(i int) record.InstitutionID { return record.InstitutionID(fmt.Sprintf("county-t%02d", i)) }
+func township(i int) record.InstitutionID {
+	return record.InstitutionID(fmt.Sprintf("county-t%02d", i))
+}
 
 // county writes a county with its hospital, townships and laboratory centre.
 func county(ctx context.Context, db *store.DB) error {

@@ -255,7 +255,7 @@ func TestNoAcknowledgedResultIsLostOrDoubledWhenTheServerIsKilledTwoHundredTimes
 				}
 			})
 		}
-		time.Sleep(time.Duration(30+rand.IntN(170)) * time.Millisecond)
+		time.Sleep(time.Duration(40+rand.IntN(260)) * time.Millisecond)
 		s.kill()
 		stop()
 		g.Wait()

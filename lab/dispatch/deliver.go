@@ -70,7 +70,7 @@ func (d *Desk) attempt(ctx context.Context, s *Subscription, to sender, x *Deliv
 		if err != nil || c.instead != nil {
 			return c.outcome(), err
 		}
-		var ours error // of noting
+		var ours error                                                       // of noting
 		limited, cancel := context.WithTimeout(ctx, d.opt.Dial+d.opt.Answer) // shorter than the lease: nothing leaves after it
 		out := to.send(limited, c.message, func() error {
 			ours = d.note(ctx, s, x, c.values)

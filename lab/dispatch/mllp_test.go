@@ -21,11 +21,12 @@ func TestAReportReachesTheHospitalInAllItsStates(t *testing.T) {
 		sub := s.subscribe(Subscription{Kind: MLLP, Endpoint: h.address})
 		s.run(s.Desk)
 		id := s.take("E1", "F1", 1, "4.10|F", "139|F")
-		eventually(t, "the release", func() bool { return len(h.got()) == 1 })
+		told := func(n int) func() bool { return func() bool { return len(h.got()) == n && s.see(sub.ID).Open == 0 } }
+		eventually(t, "the release", told(1))
 		s.take("E1", "F1", 2, "4.60|C")
-		eventually(t, "the correction", func() bool { return len(h.got()) == 2 })
+		eventually(t, "the correction", told(2))
 		s.take("E1", "F1", 3, "4.60|W", "139|W")
-		eventually(t, "the withdrawal", func() bool { return s.states(sub.ID) == "delivered delivered delivered" })
+		eventually(t, "the withdrawal", told(3))
 		want := []string{"F1:2823-3=4.10/F 2951-2=139/F", "F1:2823-3=4.60/C 2951-2=139/F", "F1:2823-3=/W 2951-2=/W"}
 		if diff := cmp.Diff(want, h.got()); diff != "" {
 			t.Error(diff)

@@ -172,6 +172,9 @@ func (d *Desk) ownerOf(ctx context.Context, query, id string) (owner record.Inst
 // Publish tells targets and limits of a round that has closed. Every sample of the round must have both.
 func (d *Desk) Publish(ctx context.Context, s record.Scope, id RoundID, told []Sample) (Round, error) {
 	owner, err := d.ownerOf(ctx, `SELECT institution_id FROM eqa_rounds WHERE id = $1`, string(id))
+	if err == nil && !s.Reaches(owner) { // programmes are known to everybody, rounds to who takes part
+		err = record.Errorf(record.NotFound, "no programme or round %s", id)
+	}
 	if err != nil {
 		return Round{}, err
 	}

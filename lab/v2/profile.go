@@ -179,8 +179,13 @@ func defaults() Profile {
 	}
 }
 
+const maxProfile = 256 << 10 // bytes
+
 // ParseProfile reads a profile. Nothing is the profile of the standard. A name that is not known, and a value that cannot be, is Invalid.
 func ParseProfile(text []byte) (Profile, error) {
+	if len(text) > maxProfile {
+		return Profile{}, record.Errorf(record.Invalid, "profile: want at most %d bytes", maxProfile)
+	}
 	p := defaults()
 	d := yaml.NewDecoder(bytes.NewReader(text))
 	d.KnownFields(true)

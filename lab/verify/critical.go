@@ -137,7 +137,7 @@ func (c *Critical) run(f *Facts) []Previous {
 		if c.met(b.Value) != yes {
 			break
 		}
-		if !b.Dismissed && b.Institution == f.Institution {
+		if !b.Untold && b.Institution == f.Institution {
 			out = append(out, b)
 		}
 	}

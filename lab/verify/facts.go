@@ -77,7 +77,7 @@ type Previous struct {
 	Institution string    `json:"institution,omitempty"`
 	Method      string    `json:"method,omitempty"`
 	Report      string    `json:"report,omitempty"`
-	Dismissed   bool      `json:"dismissed,omitempty"` // its alarm was dismissed as false
+	Untold      bool      `json:"untold,omitempty"` // no alarm of it stands: it was dismissed as false, or never raised
 }
 
 // Beside is another analyte of the same specimen.

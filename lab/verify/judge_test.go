@@ -180,7 +180,7 @@ func TestOrdinals(t *testing.T) {
 
 func TestACriticalValueIsKnownOnlyWhereItWasTold(t *testing.T) {
 	told := func(institution string, dismissed bool) Previous {
-		return Previous{Value: value("7.5"), Unit: "mmol/L", At: noon.Add(-time.Hour), Institution: institution, Dismissed: dismissed}
+		return Previous{Value: value("7.5"), Unit: "mmol/L", At: noon.Add(-time.Hour), Institution: institution, Untold: dismissed}
 	}
 	for _, c := range []struct {
 		name   string

@@ -2431,6 +2431,84 @@ func (x *ExportLabReportRequest) GetFormat() string {
 	return ""
 }
 
+type ExportIsolatesRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Of the collection: from inclusive, to exclusive, at most 366 days.
+	From          *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=from,proto3" json:"from,omitempty"`
+	To            *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=to,proto3" json:"to,omitempty"`
+	InstitutionId string                 `protobuf:"bytes,3,opt,name=institution_id,json=institutionId,proto3" json:"institution_id,omitempty"`
+	LaboratoryId  string                 `protobuf:"bytes,4,opt,name=laboratory_id,json=laboratoryId,proto3" json:"laboratory_id,omitempty"`
+	// Every isolate; otherwise the first of each person and organism in the period.
+	AllIsolates   bool `protobuf:"varint,5,opt,name=all_isolates,json=allIsolates,proto3" json:"all_isolates,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ExportIsolatesRequest) Reset() {
+	*x = ExportIsolatesRequest{}
+	mi := &file_lianzhen_v1_lab_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ExportIsolatesRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ExportIsolatesRequest) ProtoMessage() {}
+
+func (x *ExportIsolatesRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_lianzhen_v1_lab_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ExportIsolatesRequest.ProtoReflect.Descriptor instead.
+func (*ExportIsolatesRequest) Descriptor() ([]byte, []int) {
+	return file_lianzhen_v1_lab_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *ExportIsolatesRequest) GetFrom() *timestamppb.Timestamp {
+	if x != nil {
+		return x.From
+	}
+	return nil
+}
+
+func (x *ExportIsolatesRequest) GetTo() *timestamppb.Timestamp {
+	if x != nil {
+		return x.To
+	}
+	return nil
+}
+
+func (x *ExportIsolatesRequest) GetInstitutionId() string {
+	if x != nil {
+		return x.InstitutionId
+	}
+	return ""
+}
+
+func (x *ExportIsolatesRequest) GetLaboratoryId() string {
+	if x != nil {
+		return x.LaboratoryId
+	}
+	return ""
+}
+
+func (x *ExportIsolatesRequest) GetAllIsolates() bool {
+	if x != nil {
+		return x.AllIsolates
+	}
+	return false
+}
+
 type GetLabAttachmentRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	ReportId      string                 `protobuf:"bytes,1,opt,name=report_id,json=reportId,proto3" json:"report_id,omitempty"`
@@ -2441,7 +2519,7 @@ type GetLabAttachmentRequest struct {
 
 func (x *GetLabAttachmentRequest) Reset() {
 	*x = GetLabAttachmentRequest{}
-	mi := &file_lianzhen_v1_lab_proto_msgTypes[19]
+	mi := &file_lianzhen_v1_lab_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2453,7 +2531,7 @@ func (x *GetLabAttachmentRequest) String() string {
 func (*GetLabAttachmentRequest) ProtoMessage() {}
 
 func (x *GetLabAttachmentRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_lianzhen_v1_lab_proto_msgTypes[19]
+	mi := &file_lianzhen_v1_lab_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2466,7 +2544,7 @@ func (x *GetLabAttachmentRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetLabAttachmentRequest.ProtoReflect.Descriptor instead.
 func (*GetLabAttachmentRequest) Descriptor() ([]byte, []int) {
-	return file_lianzhen_v1_lab_proto_rawDescGZIP(), []int{19}
+	return file_lianzhen_v1_lab_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *GetLabAttachmentRequest) GetReportId() string {
@@ -2493,7 +2571,7 @@ type DraftLabReportRequest struct {
 
 func (x *DraftLabReportRequest) Reset() {
 	*x = DraftLabReportRequest{}
-	mi := &file_lianzhen_v1_lab_proto_msgTypes[20]
+	mi := &file_lianzhen_v1_lab_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2505,7 +2583,7 @@ func (x *DraftLabReportRequest) String() string {
 func (*DraftLabReportRequest) ProtoMessage() {}
 
 func (x *DraftLabReportRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_lianzhen_v1_lab_proto_msgTypes[20]
+	mi := &file_lianzhen_v1_lab_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2518,7 +2596,7 @@ func (x *DraftLabReportRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DraftLabReportRequest.ProtoReflect.Descriptor instead.
 func (*DraftLabReportRequest) Descriptor() ([]byte, []int) {
-	return file_lianzhen_v1_lab_proto_rawDescGZIP(), []int{20}
+	return file_lianzhen_v1_lab_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *DraftLabReportRequest) GetReportId() string {
@@ -2546,7 +2624,7 @@ type DraftLabReportResponse struct {
 
 func (x *DraftLabReportResponse) Reset() {
 	*x = DraftLabReportResponse{}
-	mi := &file_lianzhen_v1_lab_proto_msgTypes[21]
+	mi := &file_lianzhen_v1_lab_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2558,7 +2636,7 @@ func (x *DraftLabReportResponse) String() string {
 func (*DraftLabReportResponse) ProtoMessage() {}
 
 func (x *DraftLabReportResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_lianzhen_v1_lab_proto_msgTypes[21]
+	mi := &file_lianzhen_v1_lab_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2571,7 +2649,7 @@ func (x *DraftLabReportResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DraftLabReportResponse.ProtoReflect.Descriptor instead.
 func (*DraftLabReportResponse) Descriptor() ([]byte, []int) {
-	return file_lianzhen_v1_lab_proto_rawDescGZIP(), []int{21}
+	return file_lianzhen_v1_lab_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *DraftLabReportResponse) GetFindings() string {
@@ -2608,7 +2686,7 @@ type ValidateLabRowsRequest struct {
 
 func (x *ValidateLabRowsRequest) Reset() {
 	*x = ValidateLabRowsRequest{}
-	mi := &file_lianzhen_v1_lab_proto_msgTypes[22]
+	mi := &file_lianzhen_v1_lab_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2620,7 +2698,7 @@ func (x *ValidateLabRowsRequest) String() string {
 func (*ValidateLabRowsRequest) ProtoMessage() {}
 
 func (x *ValidateLabRowsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_lianzhen_v1_lab_proto_msgTypes[22]
+	mi := &file_lianzhen_v1_lab_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2633,7 +2711,7 @@ func (x *ValidateLabRowsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ValidateLabRowsRequest.ProtoReflect.Descriptor instead.
 func (*ValidateLabRowsRequest) Descriptor() ([]byte, []int) {
-	return file_lianzhen_v1_lab_proto_rawDescGZIP(), []int{22}
+	return file_lianzhen_v1_lab_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *ValidateLabRowsRequest) GetReportId() string {
@@ -2674,7 +2752,7 @@ type ReleaseLabRowsRequest struct {
 
 func (x *ReleaseLabRowsRequest) Reset() {
 	*x = ReleaseLabRowsRequest{}
-	mi := &file_lianzhen_v1_lab_proto_msgTypes[23]
+	mi := &file_lianzhen_v1_lab_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2686,7 +2764,7 @@ func (x *ReleaseLabRowsRequest) String() string {
 func (*ReleaseLabRowsRequest) ProtoMessage() {}
 
 func (x *ReleaseLabRowsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_lianzhen_v1_lab_proto_msgTypes[23]
+	mi := &file_lianzhen_v1_lab_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2699,7 +2777,7 @@ func (x *ReleaseLabRowsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReleaseLabRowsRequest.ProtoReflect.Descriptor instead.
 func (*ReleaseLabRowsRequest) Descriptor() ([]byte, []int) {
-	return file_lianzhen_v1_lab_proto_rawDescGZIP(), []int{23}
+	return file_lianzhen_v1_lab_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *ReleaseLabRowsRequest) GetReportId() string {
@@ -2726,7 +2804,7 @@ type WithdrawLabReportRequest struct {
 
 func (x *WithdrawLabReportRequest) Reset() {
 	*x = WithdrawLabReportRequest{}
-	mi := &file_lianzhen_v1_lab_proto_msgTypes[24]
+	mi := &file_lianzhen_v1_lab_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2738,7 +2816,7 @@ func (x *WithdrawLabReportRequest) String() string {
 func (*WithdrawLabReportRequest) ProtoMessage() {}
 
 func (x *WithdrawLabReportRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_lianzhen_v1_lab_proto_msgTypes[24]
+	mi := &file_lianzhen_v1_lab_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2751,7 +2829,7 @@ func (x *WithdrawLabReportRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WithdrawLabReportRequest.ProtoReflect.Descriptor instead.
 func (*WithdrawLabReportRequest) Descriptor() ([]byte, []int) {
-	return file_lianzhen_v1_lab_proto_rawDescGZIP(), []int{24}
+	return file_lianzhen_v1_lab_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *WithdrawLabReportRequest) GetReportId() string {
@@ -2777,7 +2855,7 @@ type ListLabReportReadersRequest struct {
 
 func (x *ListLabReportReadersRequest) Reset() {
 	*x = ListLabReportReadersRequest{}
-	mi := &file_lianzhen_v1_lab_proto_msgTypes[25]
+	mi := &file_lianzhen_v1_lab_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2789,7 +2867,7 @@ func (x *ListLabReportReadersRequest) String() string {
 func (*ListLabReportReadersRequest) ProtoMessage() {}
 
 func (x *ListLabReportReadersRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_lianzhen_v1_lab_proto_msgTypes[25]
+	mi := &file_lianzhen_v1_lab_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2802,7 +2880,7 @@ func (x *ListLabReportReadersRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListLabReportReadersRequest.ProtoReflect.Descriptor instead.
 func (*ListLabReportReadersRequest) Descriptor() ([]byte, []int) {
-	return file_lianzhen_v1_lab_proto_rawDescGZIP(), []int{25}
+	return file_lianzhen_v1_lab_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *ListLabReportReadersRequest) GetReportId() string {
@@ -2821,7 +2899,7 @@ type ListLabReportReadersResponse struct {
 
 func (x *ListLabReportReadersResponse) Reset() {
 	*x = ListLabReportReadersResponse{}
-	mi := &file_lianzhen_v1_lab_proto_msgTypes[26]
+	mi := &file_lianzhen_v1_lab_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2833,7 +2911,7 @@ func (x *ListLabReportReadersResponse) String() string {
 func (*ListLabReportReadersResponse) ProtoMessage() {}
 
 func (x *ListLabReportReadersResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_lianzhen_v1_lab_proto_msgTypes[26]
+	mi := &file_lianzhen_v1_lab_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2846,7 +2924,7 @@ func (x *ListLabReportReadersResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListLabReportReadersResponse.ProtoReflect.Descriptor instead.
 func (*ListLabReportReadersResponse) Descriptor() ([]byte, []int) {
-	return file_lianzhen_v1_lab_proto_rawDescGZIP(), []int{26}
+	return file_lianzhen_v1_lab_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *ListLabReportReadersResponse) GetReaders() []*StudyReader {
@@ -2868,7 +2946,7 @@ type GetLabTrendRequest struct {
 
 func (x *GetLabTrendRequest) Reset() {
 	*x = GetLabTrendRequest{}
-	mi := &file_lianzhen_v1_lab_proto_msgTypes[27]
+	mi := &file_lianzhen_v1_lab_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2880,7 +2958,7 @@ func (x *GetLabTrendRequest) String() string {
 func (*GetLabTrendRequest) ProtoMessage() {}
 
 func (x *GetLabTrendRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_lianzhen_v1_lab_proto_msgTypes[27]
+	mi := &file_lianzhen_v1_lab_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2893,7 +2971,7 @@ func (x *GetLabTrendRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetLabTrendRequest.ProtoReflect.Descriptor instead.
 func (*GetLabTrendRequest) Descriptor() ([]byte, []int) {
-	return file_lianzhen_v1_lab_proto_rawDescGZIP(), []int{27}
+	return file_lianzhen_v1_lab_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *GetLabTrendRequest) GetPatientId() string {
@@ -2938,7 +3016,7 @@ type LabTrend struct {
 
 func (x *LabTrend) Reset() {
 	*x = LabTrend{}
-	mi := &file_lianzhen_v1_lab_proto_msgTypes[28]
+	mi := &file_lianzhen_v1_lab_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2950,7 +3028,7 @@ func (x *LabTrend) String() string {
 func (*LabTrend) ProtoMessage() {}
 
 func (x *LabTrend) ProtoReflect() protoreflect.Message {
-	mi := &file_lianzhen_v1_lab_proto_msgTypes[28]
+	mi := &file_lianzhen_v1_lab_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2963,7 +3041,7 @@ func (x *LabTrend) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LabTrend.ProtoReflect.Descriptor instead.
 func (*LabTrend) Descriptor() ([]byte, []int) {
-	return file_lianzhen_v1_lab_proto_rawDescGZIP(), []int{28}
+	return file_lianzhen_v1_lab_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *LabTrend) GetAnalyte() string {
@@ -3019,7 +3097,7 @@ type LabTrendPoint struct {
 
 func (x *LabTrendPoint) Reset() {
 	*x = LabTrendPoint{}
-	mi := &file_lianzhen_v1_lab_proto_msgTypes[29]
+	mi := &file_lianzhen_v1_lab_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3031,7 +3109,7 @@ func (x *LabTrendPoint) String() string {
 func (*LabTrendPoint) ProtoMessage() {}
 
 func (x *LabTrendPoint) ProtoReflect() protoreflect.Message {
-	mi := &file_lianzhen_v1_lab_proto_msgTypes[29]
+	mi := &file_lianzhen_v1_lab_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3044,7 +3122,7 @@ func (x *LabTrendPoint) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LabTrendPoint.ProtoReflect.Descriptor instead.
 func (*LabTrendPoint) Descriptor() ([]byte, []int) {
-	return file_lianzhen_v1_lab_proto_rawDescGZIP(), []int{29}
+	return file_lianzhen_v1_lab_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *LabTrendPoint) GetReportId() string {
@@ -3156,7 +3234,7 @@ type GetCumulativeReportRequest struct {
 
 func (x *GetCumulativeReportRequest) Reset() {
 	*x = GetCumulativeReportRequest{}
-	mi := &file_lianzhen_v1_lab_proto_msgTypes[30]
+	mi := &file_lianzhen_v1_lab_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3168,7 +3246,7 @@ func (x *GetCumulativeReportRequest) String() string {
 func (*GetCumulativeReportRequest) ProtoMessage() {}
 
 func (x *GetCumulativeReportRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_lianzhen_v1_lab_proto_msgTypes[30]
+	mi := &file_lianzhen_v1_lab_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3181,7 +3259,7 @@ func (x *GetCumulativeReportRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetCumulativeReportRequest.ProtoReflect.Descriptor instead.
 func (*GetCumulativeReportRequest) Descriptor() ([]byte, []int) {
-	return file_lianzhen_v1_lab_proto_rawDescGZIP(), []int{30}
+	return file_lianzhen_v1_lab_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *GetCumulativeReportRequest) GetPatientId() string {
@@ -3209,7 +3287,7 @@ type CumulativeReport struct {
 
 func (x *CumulativeReport) Reset() {
 	*x = CumulativeReport{}
-	mi := &file_lianzhen_v1_lab_proto_msgTypes[31]
+	mi := &file_lianzhen_v1_lab_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3221,7 +3299,7 @@ func (x *CumulativeReport) String() string {
 func (*CumulativeReport) ProtoMessage() {}
 
 func (x *CumulativeReport) ProtoReflect() protoreflect.Message {
-	mi := &file_lianzhen_v1_lab_proto_msgTypes[31]
+	mi := &file_lianzhen_v1_lab_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3234,7 +3312,7 @@ func (x *CumulativeReport) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CumulativeReport.ProtoReflect.Descriptor instead.
 func (*CumulativeReport) Descriptor() ([]byte, []int) {
-	return file_lianzhen_v1_lab_proto_rawDescGZIP(), []int{31}
+	return file_lianzhen_v1_lab_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *CumulativeReport) GetReports() []*LabReport {
@@ -3264,7 +3342,7 @@ type CumulativeLine struct {
 
 func (x *CumulativeLine) Reset() {
 	*x = CumulativeLine{}
-	mi := &file_lianzhen_v1_lab_proto_msgTypes[32]
+	mi := &file_lianzhen_v1_lab_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3276,7 +3354,7 @@ func (x *CumulativeLine) String() string {
 func (*CumulativeLine) ProtoMessage() {}
 
 func (x *CumulativeLine) ProtoReflect() protoreflect.Message {
-	mi := &file_lianzhen_v1_lab_proto_msgTypes[32]
+	mi := &file_lianzhen_v1_lab_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3289,7 +3367,7 @@ func (x *CumulativeLine) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CumulativeLine.ProtoReflect.Descriptor instead.
 func (*CumulativeLine) Descriptor() ([]byte, []int) {
-	return file_lianzhen_v1_lab_proto_rawDescGZIP(), []int{32}
+	return file_lianzhen_v1_lab_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *CumulativeLine) GetAnalyte() string {
@@ -3331,7 +3409,7 @@ type ListLabRecallsRequest struct {
 
 func (x *ListLabRecallsRequest) Reset() {
 	*x = ListLabRecallsRequest{}
-	mi := &file_lianzhen_v1_lab_proto_msgTypes[33]
+	mi := &file_lianzhen_v1_lab_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3343,7 +3421,7 @@ func (x *ListLabRecallsRequest) String() string {
 func (*ListLabRecallsRequest) ProtoMessage() {}
 
 func (x *ListLabRecallsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_lianzhen_v1_lab_proto_msgTypes[33]
+	mi := &file_lianzhen_v1_lab_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3356,7 +3434,7 @@ func (x *ListLabRecallsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListLabRecallsRequest.ProtoReflect.Descriptor instead.
 func (*ListLabRecallsRequest) Descriptor() ([]byte, []int) {
-	return file_lianzhen_v1_lab_proto_rawDescGZIP(), []int{33}
+	return file_lianzhen_v1_lab_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *ListLabRecallsRequest) GetPageSize() int32 {
@@ -3390,7 +3468,7 @@ type ListLabRecallsResponse struct {
 
 func (x *ListLabRecallsResponse) Reset() {
 	*x = ListLabRecallsResponse{}
-	mi := &file_lianzhen_v1_lab_proto_msgTypes[34]
+	mi := &file_lianzhen_v1_lab_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3402,7 +3480,7 @@ func (x *ListLabRecallsResponse) String() string {
 func (*ListLabRecallsResponse) ProtoMessage() {}
 
 func (x *ListLabRecallsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_lianzhen_v1_lab_proto_msgTypes[34]
+	mi := &file_lianzhen_v1_lab_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3415,7 +3493,7 @@ func (x *ListLabRecallsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListLabRecallsResponse.ProtoReflect.Descriptor instead.
 func (*ListLabRecallsResponse) Descriptor() ([]byte, []int) {
-	return file_lianzhen_v1_lab_proto_rawDescGZIP(), []int{34}
+	return file_lianzhen_v1_lab_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *ListLabRecallsResponse) GetRecalls() []*LabRecall {
@@ -3452,7 +3530,7 @@ type LabRecall struct {
 
 func (x *LabRecall) Reset() {
 	*x = LabRecall{}
-	mi := &file_lianzhen_v1_lab_proto_msgTypes[35]
+	mi := &file_lianzhen_v1_lab_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3464,7 +3542,7 @@ func (x *LabRecall) String() string {
 func (*LabRecall) ProtoMessage() {}
 
 func (x *LabRecall) ProtoReflect() protoreflect.Message {
-	mi := &file_lianzhen_v1_lab_proto_msgTypes[35]
+	mi := &file_lianzhen_v1_lab_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3477,7 +3555,7 @@ func (x *LabRecall) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LabRecall.ProtoReflect.Descriptor instead.
 func (*LabRecall) Descriptor() ([]byte, []int) {
-	return file_lianzhen_v1_lab_proto_rawDescGZIP(), []int{35}
+	return file_lianzhen_v1_lab_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *LabRecall) GetRecallId() string {
@@ -3566,7 +3644,7 @@ type AcknowledgeLabRecallRequest struct {
 
 func (x *AcknowledgeLabRecallRequest) Reset() {
 	*x = AcknowledgeLabRecallRequest{}
-	mi := &file_lianzhen_v1_lab_proto_msgTypes[36]
+	mi := &file_lianzhen_v1_lab_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3578,7 +3656,7 @@ func (x *AcknowledgeLabRecallRequest) String() string {
 func (*AcknowledgeLabRecallRequest) ProtoMessage() {}
 
 func (x *AcknowledgeLabRecallRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_lianzhen_v1_lab_proto_msgTypes[36]
+	mi := &file_lianzhen_v1_lab_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3591,7 +3669,7 @@ func (x *AcknowledgeLabRecallRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AcknowledgeLabRecallRequest.ProtoReflect.Descriptor instead.
 func (*AcknowledgeLabRecallRequest) Descriptor() ([]byte, []int) {
-	return file_lianzhen_v1_lab_proto_rawDescGZIP(), []int{36}
+	return file_lianzhen_v1_lab_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *AcknowledgeLabRecallRequest) GetRecallId() string {
@@ -3612,7 +3690,7 @@ type ListLabChangesRequest struct {
 
 func (x *ListLabChangesRequest) Reset() {
 	*x = ListLabChangesRequest{}
-	mi := &file_lianzhen_v1_lab_proto_msgTypes[37]
+	mi := &file_lianzhen_v1_lab_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3624,7 +3702,7 @@ func (x *ListLabChangesRequest) String() string {
 func (*ListLabChangesRequest) ProtoMessage() {}
 
 func (x *ListLabChangesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_lianzhen_v1_lab_proto_msgTypes[37]
+	mi := &file_lianzhen_v1_lab_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3637,7 +3715,7 @@ func (x *ListLabChangesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListLabChangesRequest.ProtoReflect.Descriptor instead.
 func (*ListLabChangesRequest) Descriptor() ([]byte, []int) {
-	return file_lianzhen_v1_lab_proto_rawDescGZIP(), []int{37}
+	return file_lianzhen_v1_lab_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *ListLabChangesRequest) GetAfterSeq() int64 {
@@ -3664,7 +3742,7 @@ type WatchLabChangesRequest struct {
 
 func (x *WatchLabChangesRequest) Reset() {
 	*x = WatchLabChangesRequest{}
-	mi := &file_lianzhen_v1_lab_proto_msgTypes[38]
+	mi := &file_lianzhen_v1_lab_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3676,7 +3754,7 @@ func (x *WatchLabChangesRequest) String() string {
 func (*WatchLabChangesRequest) ProtoMessage() {}
 
 func (x *WatchLabChangesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_lianzhen_v1_lab_proto_msgTypes[38]
+	mi := &file_lianzhen_v1_lab_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3689,7 +3767,7 @@ func (x *WatchLabChangesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchLabChangesRequest.ProtoReflect.Descriptor instead.
 func (*WatchLabChangesRequest) Descriptor() ([]byte, []int) {
-	return file_lianzhen_v1_lab_proto_rawDescGZIP(), []int{38}
+	return file_lianzhen_v1_lab_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *WatchLabChangesRequest) GetAfterSeq() int64 {
@@ -3709,7 +3787,7 @@ type ListLabChangesResponse struct {
 
 func (x *ListLabChangesResponse) Reset() {
 	*x = ListLabChangesResponse{}
-	mi := &file_lianzhen_v1_lab_proto_msgTypes[39]
+	mi := &file_lianzhen_v1_lab_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3721,7 +3799,7 @@ func (x *ListLabChangesResponse) String() string {
 func (*ListLabChangesResponse) ProtoMessage() {}
 
 func (x *ListLabChangesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_lianzhen_v1_lab_proto_msgTypes[39]
+	mi := &file_lianzhen_v1_lab_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3734,7 +3812,7 @@ func (x *ListLabChangesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListLabChangesResponse.ProtoReflect.Descriptor instead.
 func (*ListLabChangesResponse) Descriptor() ([]byte, []int) {
-	return file_lianzhen_v1_lab_proto_rawDescGZIP(), []int{39}
+	return file_lianzhen_v1_lab_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *ListLabChangesResponse) GetChanges() []*LabChange {
@@ -3767,7 +3845,7 @@ type LabChange struct {
 
 func (x *LabChange) Reset() {
 	*x = LabChange{}
-	mi := &file_lianzhen_v1_lab_proto_msgTypes[40]
+	mi := &file_lianzhen_v1_lab_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3779,7 +3857,7 @@ func (x *LabChange) String() string {
 func (*LabChange) ProtoMessage() {}
 
 func (x *LabChange) ProtoReflect() protoreflect.Message {
-	mi := &file_lianzhen_v1_lab_proto_msgTypes[40]
+	mi := &file_lianzhen_v1_lab_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3792,7 +3870,7 @@ func (x *LabChange) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LabChange.ProtoReflect.Descriptor instead.
 func (*LabChange) Descriptor() ([]byte, []int) {
-	return file_lianzhen_v1_lab_proto_rawDescGZIP(), []int{40}
+	return file_lianzhen_v1_lab_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *LabChange) GetSeq() int64 {
@@ -3855,7 +3933,7 @@ type ListLabQuarantineRequest struct {
 
 func (x *ListLabQuarantineRequest) Reset() {
 	*x = ListLabQuarantineRequest{}
-	mi := &file_lianzhen_v1_lab_proto_msgTypes[41]
+	mi := &file_lianzhen_v1_lab_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3867,7 +3945,7 @@ func (x *ListLabQuarantineRequest) String() string {
 func (*ListLabQuarantineRequest) ProtoMessage() {}
 
 func (x *ListLabQuarantineRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_lianzhen_v1_lab_proto_msgTypes[41]
+	mi := &file_lianzhen_v1_lab_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3880,7 +3958,7 @@ func (x *ListLabQuarantineRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListLabQuarantineRequest.ProtoReflect.Descriptor instead.
 func (*ListLabQuarantineRequest) Descriptor() ([]byte, []int) {
-	return file_lianzhen_v1_lab_proto_rawDescGZIP(), []int{41}
+	return file_lianzhen_v1_lab_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *ListLabQuarantineRequest) GetPageSize() int32 {
@@ -3914,7 +3992,7 @@ type ListLabQuarantineResponse struct {
 
 func (x *ListLabQuarantineResponse) Reset() {
 	*x = ListLabQuarantineResponse{}
-	mi := &file_lianzhen_v1_lab_proto_msgTypes[42]
+	mi := &file_lianzhen_v1_lab_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3926,7 +4004,7 @@ func (x *ListLabQuarantineResponse) String() string {
 func (*ListLabQuarantineResponse) ProtoMessage() {}
 
 func (x *ListLabQuarantineResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_lianzhen_v1_lab_proto_msgTypes[42]
+	mi := &file_lianzhen_v1_lab_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3939,7 +4017,7 @@ func (x *ListLabQuarantineResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListLabQuarantineResponse.ProtoReflect.Descriptor instead.
 func (*ListLabQuarantineResponse) Descriptor() ([]byte, []int) {
-	return file_lianzhen_v1_lab_proto_rawDescGZIP(), []int{42}
+	return file_lianzhen_v1_lab_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *ListLabQuarantineResponse) GetMessages() []*QuarantinedLabMessage {
@@ -3974,7 +4052,7 @@ type QuarantinedLabMessage struct {
 
 func (x *QuarantinedLabMessage) Reset() {
 	*x = QuarantinedLabMessage{}
-	mi := &file_lianzhen_v1_lab_proto_msgTypes[43]
+	mi := &file_lianzhen_v1_lab_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3986,7 +4064,7 @@ func (x *QuarantinedLabMessage) String() string {
 func (*QuarantinedLabMessage) ProtoMessage() {}
 
 func (x *QuarantinedLabMessage) ProtoReflect() protoreflect.Message {
-	mi := &file_lianzhen_v1_lab_proto_msgTypes[43]
+	mi := &file_lianzhen_v1_lab_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3999,7 +4077,7 @@ func (x *QuarantinedLabMessage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use QuarantinedLabMessage.ProtoReflect.Descriptor instead.
 func (*QuarantinedLabMessage) Descriptor() ([]byte, []int) {
-	return file_lianzhen_v1_lab_proto_rawDescGZIP(), []int{43}
+	return file_lianzhen_v1_lab_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *QuarantinedLabMessage) GetQuarantineId() string {
@@ -4083,7 +4161,7 @@ type ResolveLabQuarantineRequest struct {
 
 func (x *ResolveLabQuarantineRequest) Reset() {
 	*x = ResolveLabQuarantineRequest{}
-	mi := &file_lianzhen_v1_lab_proto_msgTypes[44]
+	mi := &file_lianzhen_v1_lab_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4095,7 +4173,7 @@ func (x *ResolveLabQuarantineRequest) String() string {
 func (*ResolveLabQuarantineRequest) ProtoMessage() {}
 
 func (x *ResolveLabQuarantineRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_lianzhen_v1_lab_proto_msgTypes[44]
+	mi := &file_lianzhen_v1_lab_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4108,7 +4186,7 @@ func (x *ResolveLabQuarantineRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResolveLabQuarantineRequest.ProtoReflect.Descriptor instead.
 func (*ResolveLabQuarantineRequest) Descriptor() ([]byte, []int) {
-	return file_lianzhen_v1_lab_proto_rawDescGZIP(), []int{44}
+	return file_lianzhen_v1_lab_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *ResolveLabQuarantineRequest) GetQuarantineId() string {
@@ -4142,7 +4220,7 @@ type ListParkedResultsRequest struct {
 
 func (x *ListParkedResultsRequest) Reset() {
 	*x = ListParkedResultsRequest{}
-	mi := &file_lianzhen_v1_lab_proto_msgTypes[45]
+	mi := &file_lianzhen_v1_lab_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4154,7 +4232,7 @@ func (x *ListParkedResultsRequest) String() string {
 func (*ListParkedResultsRequest) ProtoMessage() {}
 
 func (x *ListParkedResultsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_lianzhen_v1_lab_proto_msgTypes[45]
+	mi := &file_lianzhen_v1_lab_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4167,7 +4245,7 @@ func (x *ListParkedResultsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListParkedResultsRequest.ProtoReflect.Descriptor instead.
 func (*ListParkedResultsRequest) Descriptor() ([]byte, []int) {
-	return file_lianzhen_v1_lab_proto_rawDescGZIP(), []int{45}
+	return file_lianzhen_v1_lab_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *ListParkedResultsRequest) GetPageSize() int32 {
@@ -4194,7 +4272,7 @@ type ListParkedResultsResponse struct {
 
 func (x *ListParkedResultsResponse) Reset() {
 	*x = ListParkedResultsResponse{}
-	mi := &file_lianzhen_v1_lab_proto_msgTypes[46]
+	mi := &file_lianzhen_v1_lab_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4206,7 +4284,7 @@ func (x *ListParkedResultsResponse) String() string {
 func (*ListParkedResultsResponse) ProtoMessage() {}
 
 func (x *ListParkedResultsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_lianzhen_v1_lab_proto_msgTypes[46]
+	mi := &file_lianzhen_v1_lab_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4219,7 +4297,7 @@ func (x *ListParkedResultsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListParkedResultsResponse.ProtoReflect.Descriptor instead.
 func (*ListParkedResultsResponse) Descriptor() ([]byte, []int) {
-	return file_lianzhen_v1_lab_proto_rawDescGZIP(), []int{46}
+	return file_lianzhen_v1_lab_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *ListParkedResultsResponse) GetResults() []*ParkedResult {
@@ -4250,7 +4328,7 @@ type ParkedResult struct {
 
 func (x *ParkedResult) Reset() {
 	*x = ParkedResult{}
-	mi := &file_lianzhen_v1_lab_proto_msgTypes[47]
+	mi := &file_lianzhen_v1_lab_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4262,7 +4340,7 @@ func (x *ParkedResult) String() string {
 func (*ParkedResult) ProtoMessage() {}
 
 func (x *ParkedResult) ProtoReflect() protoreflect.Message {
-	mi := &file_lianzhen_v1_lab_proto_msgTypes[47]
+	mi := &file_lianzhen_v1_lab_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4275,7 +4353,7 @@ func (x *ParkedResult) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ParkedResult.ProtoReflect.Descriptor instead.
 func (*ParkedResult) Descriptor() ([]byte, []int) {
-	return file_lianzhen_v1_lab_proto_rawDescGZIP(), []int{47}
+	return file_lianzhen_v1_lab_proto_rawDescGZIP(), []int{48}
 }
 
 func (x *ParkedResult) GetMessageId() string {
@@ -4577,7 +4655,13 @@ const file_lianzhen_v1_lab_proto_rawDesc = "" +
 	"\x16ExportLabReportRequest\x12'\n" +
 	"\treport_id\x18\x01 \x01(\tB\n" +
 	"\xbaH\ar\x05\x10\x01\x18\x80\x01R\breportId\x12!\n" +
-	"\x06format\x18\x02 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18\x10R\x06format\"d\n" +
+	"\x06format\x18\x02 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18\x10R\x06format\"\x84\x02\n" +
+	"\x15ExportIsolatesRequest\x126\n" +
+	"\x04from\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01R\x04from\x122\n" +
+	"\x02to\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01R\x02to\x12.\n" +
+	"\x0einstitution_id\x18\x03 \x01(\tB\a\xbaH\x04r\x02\x18@R\rinstitutionId\x12,\n" +
+	"\rlaboratory_id\x18\x04 \x01(\tB\a\xbaH\x04r\x02\x18@R\flaboratoryId\x12!\n" +
+	"\fall_isolates\x18\x05 \x01(\bR\vallIsolates\"d\n" +
 	"\x17GetLabAttachmentRequest\x12'\n" +
 	"\treport_id\x18\x01 \x01(\tB\n" +
 	"\xbaH\ar\x05\x10\x01\x18\x80\x01R\breportId\x12 \n" +
@@ -4756,7 +4840,7 @@ const file_lianzhen_v1_lab_proto_rawDesc = "" +
 	"\aLabView\x12\x18\n" +
 	"\x14LAB_VIEW_UNSPECIFIED\x10\x00\x12\x14\n" +
 	"\x10LAB_VIEW_WORKING\x10\x01\x12\x14\n" +
-	"\x10LAB_VIEW_HISTORY\x10\x022\xe1\x15\n" +
+	"\x10LAB_VIEW_HISTORY\x10\x022\xd2\x16\n" +
 	"\n" +
 	"LabService\x12s\n" +
 	"\x0eSendLabResults\x12\".lianzhen.v1.SendLabResultsRequest\x1a\x1d.lianzhen.v1.StoredLabMessage\"\x1e\x82\xd3\xe4\x93\x02\x18:\x01*\"\x13/api/v1/lab/results\x12S\n" +
@@ -4764,7 +4848,8 @@ const file_lianzhen_v1_lab_proto_rawDesc = "" +
 	"\x10SearchLabReports\x12$.lianzhen.v1.SearchLabReportsRequest\x1a%.lianzhen.v1.SearchLabReportsResponse\"<\x82\xd3\xe4\x93\x026Z\x1f:\x01*\"\x1a/api/v1/lab/reports:search\x12\x13/api/v1/lab/reports\x12q\n" +
 	"\fGetLabReport\x12 .lianzhen.v1.GetLabReportRequest\x1a\x16.lianzhen.v1.LabReport\"'\x82\xd3\xe4\x93\x02!\x12\x1f/api/v1/lab/reports/{report_id}\x12{\n" +
 	"\x0fRenderLabReport\x12#.lianzhen.v1.RenderLabReportRequest\x1a\x14.google.api.HttpBody\"-\x82\xd3\xe4\x93\x02'\x12%/api/v1/lab/reports/{report_id}/sheet\x12|\n" +
-	"\x0fExportLabReport\x12#.lianzhen.v1.ExportLabReportRequest\x1a\x14.google.api.HttpBody\".\x82\xd3\xe4\x93\x02(\x12&/api/v1/lab/reports/{report_id}/export\x12\x90\x01\n" +
+	"\x0fExportLabReport\x12#.lianzhen.v1.ExportLabReportRequest\x1a\x14.google.api.HttpBody\".\x82\xd3\xe4\x93\x02(\x12&/api/v1/lab/reports/{report_id}/export\x12o\n" +
+	"\x0eExportIsolates\x12\".lianzhen.v1.ExportIsolatesRequest\x1a\x14.google.api.HttpBody\"#\x82\xd3\xe4\x93\x02\x1d\x12\x1b/api/v1/lab/isolates:export\x12\x90\x01\n" +
 	"\x10GetLabAttachment\x12$.lianzhen.v1.GetLabAttachmentRequest\x1a\x14.google.api.HttpBody\"@\x82\xd3\xe4\x93\x02:\x128/api/v1/lab/reports/{report_id}/rows/{row_id}/attachment\x12\x88\x01\n" +
 	"\x0eDraftLabReport\x12\".lianzhen.v1.DraftLabReportRequest\x1a#.lianzhen.v1.DraftLabReportResponse\"-\x82\xd3\xe4\x93\x02'\x12%/api/v1/lab/reports/{report_id}/draft\x12\x83\x01\n" +
 	"\x0fValidateLabRows\x12#.lianzhen.v1.ValidateLabRowsRequest\x1a\x16.lianzhen.v1.LabReport\"3\x82\xd3\xe4\x93\x02-:\x01*\"(/api/v1/lab/reports/{report_id}:validate\x12\x80\x01\n" +
@@ -4794,7 +4879,7 @@ func file_lianzhen_v1_lab_proto_rawDescGZIP() []byte {
 }
 
 var file_lianzhen_v1_lab_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_lianzhen_v1_lab_proto_msgTypes = make([]protoimpl.MessageInfo, 48)
+var file_lianzhen_v1_lab_proto_msgTypes = make([]protoimpl.MessageInfo, 49)
 var file_lianzhen_v1_lab_proto_goTypes = []any{
 	(LabStatus)(0),                       // 0: lianzhen.v1.LabStatus
 	(LabView)(0),                         // 1: lianzhen.v1.LabView
@@ -4817,73 +4902,74 @@ var file_lianzhen_v1_lab_proto_goTypes = []any{
 	(*LabRowQuality)(nil),                // 18: lianzhen.v1.LabRowQuality
 	(*RenderLabReportRequest)(nil),       // 19: lianzhen.v1.RenderLabReportRequest
 	(*ExportLabReportRequest)(nil),       // 20: lianzhen.v1.ExportLabReportRequest
-	(*GetLabAttachmentRequest)(nil),      // 21: lianzhen.v1.GetLabAttachmentRequest
-	(*DraftLabReportRequest)(nil),        // 22: lianzhen.v1.DraftLabReportRequest
-	(*DraftLabReportResponse)(nil),       // 23: lianzhen.v1.DraftLabReportResponse
-	(*ValidateLabRowsRequest)(nil),       // 24: lianzhen.v1.ValidateLabRowsRequest
-	(*ReleaseLabRowsRequest)(nil),        // 25: lianzhen.v1.ReleaseLabRowsRequest
-	(*WithdrawLabReportRequest)(nil),     // 26: lianzhen.v1.WithdrawLabReportRequest
-	(*ListLabReportReadersRequest)(nil),  // 27: lianzhen.v1.ListLabReportReadersRequest
-	(*ListLabReportReadersResponse)(nil), // 28: lianzhen.v1.ListLabReportReadersResponse
-	(*GetLabTrendRequest)(nil),           // 29: lianzhen.v1.GetLabTrendRequest
-	(*LabTrend)(nil),                     // 30: lianzhen.v1.LabTrend
-	(*LabTrendPoint)(nil),                // 31: lianzhen.v1.LabTrendPoint
-	(*GetCumulativeReportRequest)(nil),   // 32: lianzhen.v1.GetCumulativeReportRequest
-	(*CumulativeReport)(nil),             // 33: lianzhen.v1.CumulativeReport
-	(*CumulativeLine)(nil),               // 34: lianzhen.v1.CumulativeLine
-	(*ListLabRecallsRequest)(nil),        // 35: lianzhen.v1.ListLabRecallsRequest
-	(*ListLabRecallsResponse)(nil),       // 36: lianzhen.v1.ListLabRecallsResponse
-	(*LabRecall)(nil),                    // 37: lianzhen.v1.LabRecall
-	(*AcknowledgeLabRecallRequest)(nil),  // 38: lianzhen.v1.AcknowledgeLabRecallRequest
-	(*ListLabChangesRequest)(nil),        // 39: lianzhen.v1.ListLabChangesRequest
-	(*WatchLabChangesRequest)(nil),       // 40: lianzhen.v1.WatchLabChangesRequest
-	(*ListLabChangesResponse)(nil),       // 41: lianzhen.v1.ListLabChangesResponse
-	(*LabChange)(nil),                    // 42: lianzhen.v1.LabChange
-	(*ListLabQuarantineRequest)(nil),     // 43: lianzhen.v1.ListLabQuarantineRequest
-	(*ListLabQuarantineResponse)(nil),    // 44: lianzhen.v1.ListLabQuarantineResponse
-	(*QuarantinedLabMessage)(nil),        // 45: lianzhen.v1.QuarantinedLabMessage
-	(*ResolveLabQuarantineRequest)(nil),  // 46: lianzhen.v1.ResolveLabQuarantineRequest
-	(*ListParkedResultsRequest)(nil),     // 47: lianzhen.v1.ListParkedResultsRequest
-	(*ListParkedResultsResponse)(nil),    // 48: lianzhen.v1.ListParkedResultsResponse
-	(*ParkedResult)(nil),                 // 49: lianzhen.v1.ParkedResult
-	(*timestamppb.Timestamp)(nil),        // 50: google.protobuf.Timestamp
-	(Sex)(0),                             // 51: lianzhen.v1.Sex
-	(Priority)(0),                        // 52: lianzhen.v1.Priority
-	(IdentityGrade)(0),                   // 53: lianzhen.v1.IdentityGrade
-	(*StudyReader)(nil),                  // 54: lianzhen.v1.StudyReader
-	(*httpbody.HttpBody)(nil),            // 55: google.api.HttpBody
+	(*ExportIsolatesRequest)(nil),        // 21: lianzhen.v1.ExportIsolatesRequest
+	(*GetLabAttachmentRequest)(nil),      // 22: lianzhen.v1.GetLabAttachmentRequest
+	(*DraftLabReportRequest)(nil),        // 23: lianzhen.v1.DraftLabReportRequest
+	(*DraftLabReportResponse)(nil),       // 24: lianzhen.v1.DraftLabReportResponse
+	(*ValidateLabRowsRequest)(nil),       // 25: lianzhen.v1.ValidateLabRowsRequest
+	(*ReleaseLabRowsRequest)(nil),        // 26: lianzhen.v1.ReleaseLabRowsRequest
+	(*WithdrawLabReportRequest)(nil),     // 27: lianzhen.v1.WithdrawLabReportRequest
+	(*ListLabReportReadersRequest)(nil),  // 28: lianzhen.v1.ListLabReportReadersRequest
+	(*ListLabReportReadersResponse)(nil), // 29: lianzhen.v1.ListLabReportReadersResponse
+	(*GetLabTrendRequest)(nil),           // 30: lianzhen.v1.GetLabTrendRequest
+	(*LabTrend)(nil),                     // 31: lianzhen.v1.LabTrend
+	(*LabTrendPoint)(nil),                // 32: lianzhen.v1.LabTrendPoint
+	(*GetCumulativeReportRequest)(nil),   // 33: lianzhen.v1.GetCumulativeReportRequest
+	(*CumulativeReport)(nil),             // 34: lianzhen.v1.CumulativeReport
+	(*CumulativeLine)(nil),               // 35: lianzhen.v1.CumulativeLine
+	(*ListLabRecallsRequest)(nil),        // 36: lianzhen.v1.ListLabRecallsRequest
+	(*ListLabRecallsResponse)(nil),       // 37: lianzhen.v1.ListLabRecallsResponse
+	(*LabRecall)(nil),                    // 38: lianzhen.v1.LabRecall
+	(*AcknowledgeLabRecallRequest)(nil),  // 39: lianzhen.v1.AcknowledgeLabRecallRequest
+	(*ListLabChangesRequest)(nil),        // 40: lianzhen.v1.ListLabChangesRequest
+	(*WatchLabChangesRequest)(nil),       // 41: lianzhen.v1.WatchLabChangesRequest
+	(*ListLabChangesResponse)(nil),       // 42: lianzhen.v1.ListLabChangesResponse
+	(*LabChange)(nil),                    // 43: lianzhen.v1.LabChange
+	(*ListLabQuarantineRequest)(nil),     // 44: lianzhen.v1.ListLabQuarantineRequest
+	(*ListLabQuarantineResponse)(nil),    // 45: lianzhen.v1.ListLabQuarantineResponse
+	(*QuarantinedLabMessage)(nil),        // 46: lianzhen.v1.QuarantinedLabMessage
+	(*ResolveLabQuarantineRequest)(nil),  // 47: lianzhen.v1.ResolveLabQuarantineRequest
+	(*ListParkedResultsRequest)(nil),     // 48: lianzhen.v1.ListParkedResultsRequest
+	(*ListParkedResultsResponse)(nil),    // 49: lianzhen.v1.ListParkedResultsResponse
+	(*ParkedResult)(nil),                 // 50: lianzhen.v1.ParkedResult
+	(*timestamppb.Timestamp)(nil),        // 51: google.protobuf.Timestamp
+	(Sex)(0),                             // 52: lianzhen.v1.Sex
+	(Priority)(0),                        // 53: lianzhen.v1.Priority
+	(IdentityGrade)(0),                   // 54: lianzhen.v1.IdentityGrade
+	(*StudyReader)(nil),                  // 55: lianzhen.v1.StudyReader
+	(*httpbody.HttpBody)(nil),            // 56: google.api.HttpBody
 }
 var file_lianzhen_v1_lab_proto_depIdxs = []int32{
-	50, // 0: lianzhen.v1.SendLabResultsRequest.sent_at:type_name -> google.protobuf.Timestamp
+	51, // 0: lianzhen.v1.SendLabResultsRequest.sent_at:type_name -> google.protobuf.Timestamp
 	5,  // 1: lianzhen.v1.SendLabResultsRequest.reports:type_name -> lianzhen.v1.LabReportInput
-	51, // 2: lianzhen.v1.LabReportInput.patient_sex:type_name -> lianzhen.v1.Sex
+	52, // 2: lianzhen.v1.LabReportInput.patient_sex:type_name -> lianzhen.v1.Sex
 	2,  // 3: lianzhen.v1.LabReportInput.service:type_name -> lianzhen.v1.LabCoding
 	2,  // 4: lianzhen.v1.LabReportInput.specimen_type:type_name -> lianzhen.v1.LabCoding
-	52, // 5: lianzhen.v1.LabReportInput.priority:type_name -> lianzhen.v1.Priority
-	50, // 6: lianzhen.v1.LabReportInput.collected_at:type_name -> google.protobuf.Timestamp
-	50, // 7: lianzhen.v1.LabReportInput.received_at:type_name -> google.protobuf.Timestamp
-	50, // 8: lianzhen.v1.LabReportInput.reported_at:type_name -> google.protobuf.Timestamp
+	53, // 5: lianzhen.v1.LabReportInput.priority:type_name -> lianzhen.v1.Priority
+	51, // 6: lianzhen.v1.LabReportInput.collected_at:type_name -> google.protobuf.Timestamp
+	51, // 7: lianzhen.v1.LabReportInput.received_at:type_name -> google.protobuf.Timestamp
+	51, // 8: lianzhen.v1.LabReportInput.reported_at:type_name -> google.protobuf.Timestamp
 	6,  // 9: lianzhen.v1.LabReportInput.results:type_name -> lianzhen.v1.LabResultInput
 	2,  // 10: lianzhen.v1.LabResultInput.code:type_name -> lianzhen.v1.LabCoding
-	50, // 11: lianzhen.v1.LabResultInput.analysed_at:type_name -> google.protobuf.Timestamp
+	51, // 11: lianzhen.v1.LabResultInput.analysed_at:type_name -> google.protobuf.Timestamp
 	9,  // 12: lianzhen.v1.StoredLabMessage.reports:type_name -> lianzhen.v1.StoredLabReport
 	3,  // 13: lianzhen.v1.StoredLabMessage.warnings:type_name -> lianzhen.v1.LabWarning
 	0,  // 14: lianzhen.v1.SearchLabReportsRequest.status:type_name -> lianzhen.v1.LabStatus
-	50, // 15: lianzhen.v1.SearchLabReportsRequest.collected_from:type_name -> google.protobuf.Timestamp
-	50, // 16: lianzhen.v1.SearchLabReportsRequest.collected_to:type_name -> google.protobuf.Timestamp
+	51, // 15: lianzhen.v1.SearchLabReportsRequest.collected_from:type_name -> google.protobuf.Timestamp
+	51, // 16: lianzhen.v1.SearchLabReportsRequest.collected_to:type_name -> google.protobuf.Timestamp
 	13, // 17: lianzhen.v1.SearchLabReportsResponse.reports:type_name -> lianzhen.v1.LabReport
 	1,  // 18: lianzhen.v1.GetLabReportRequest.view:type_name -> lianzhen.v1.LabView
-	53, // 19: lianzhen.v1.LabReport.identity:type_name -> lianzhen.v1.IdentityGrade
-	51, // 20: lianzhen.v1.LabReport.patient_sex:type_name -> lianzhen.v1.Sex
+	54, // 19: lianzhen.v1.LabReport.identity:type_name -> lianzhen.v1.IdentityGrade
+	52, // 20: lianzhen.v1.LabReport.patient_sex:type_name -> lianzhen.v1.Sex
 	2,  // 21: lianzhen.v1.LabReport.specimen_type:type_name -> lianzhen.v1.LabCoding
 	2,  // 22: lianzhen.v1.LabReport.specimen_conditions:type_name -> lianzhen.v1.LabCoding
-	52, // 23: lianzhen.v1.LabReport.priority:type_name -> lianzhen.v1.Priority
+	53, // 23: lianzhen.v1.LabReport.priority:type_name -> lianzhen.v1.Priority
 	3,  // 24: lianzhen.v1.LabReport.warnings:type_name -> lianzhen.v1.LabWarning
-	50, // 25: lianzhen.v1.LabReport.collected_at:type_name -> google.protobuf.Timestamp
-	50, // 26: lianzhen.v1.LabReport.laboratory_at:type_name -> google.protobuf.Timestamp
-	50, // 27: lianzhen.v1.LabReport.reported_at:type_name -> google.protobuf.Timestamp
-	50, // 28: lianzhen.v1.LabReport.received_at:type_name -> google.protobuf.Timestamp
-	50, // 29: lianzhen.v1.LabReport.released_at:type_name -> google.protobuf.Timestamp
+	51, // 25: lianzhen.v1.LabReport.collected_at:type_name -> google.protobuf.Timestamp
+	51, // 26: lianzhen.v1.LabReport.laboratory_at:type_name -> google.protobuf.Timestamp
+	51, // 27: lianzhen.v1.LabReport.reported_at:type_name -> google.protobuf.Timestamp
+	51, // 28: lianzhen.v1.LabReport.received_at:type_name -> google.protobuf.Timestamp
+	51, // 29: lianzhen.v1.LabReport.released_at:type_name -> google.protobuf.Timestamp
 	0,  // 30: lianzhen.v1.LabReport.status:type_name -> lianzhen.v1.LabStatus
 	16, // 31: lianzhen.v1.LabReport.rows:type_name -> lianzhen.v1.LabRow
 	14, // 32: lianzhen.v1.LabReport.isolates:type_name -> lianzhen.v1.LabIsolate
@@ -4894,82 +4980,86 @@ var file_lianzhen_v1_lab_proto_depIdxs = []int32{
 	0,  // 37: lianzhen.v1.LabSusceptibility.status:type_name -> lianzhen.v1.LabStatus
 	2,  // 38: lianzhen.v1.LabRow.code:type_name -> lianzhen.v1.LabCoding
 	0,  // 39: lianzhen.v1.LabRow.status:type_name -> lianzhen.v1.LabStatus
-	50, // 40: lianzhen.v1.LabRow.observed_at:type_name -> google.protobuf.Timestamp
-	50, // 41: lianzhen.v1.LabRow.analysed_at:type_name -> google.protobuf.Timestamp
+	51, // 40: lianzhen.v1.LabRow.observed_at:type_name -> google.protobuf.Timestamp
+	51, // 41: lianzhen.v1.LabRow.analysed_at:type_name -> google.protobuf.Timestamp
 	3,  // 42: lianzhen.v1.LabRow.warnings:type_name -> lianzhen.v1.LabWarning
 	17, // 43: lianzhen.v1.LabRow.judgement:type_name -> lianzhen.v1.LabJudgement
-	50, // 44: lianzhen.v1.LabRow.validated_at:type_name -> google.protobuf.Timestamp
-	50, // 45: lianzhen.v1.LabRow.released_at:type_name -> google.protobuf.Timestamp
-	50, // 46: lianzhen.v1.LabRow.hidden_at:type_name -> google.protobuf.Timestamp
+	51, // 44: lianzhen.v1.LabRow.validated_at:type_name -> google.protobuf.Timestamp
+	51, // 45: lianzhen.v1.LabRow.released_at:type_name -> google.protobuf.Timestamp
+	51, // 46: lianzhen.v1.LabRow.hidden_at:type_name -> google.protobuf.Timestamp
 	18, // 47: lianzhen.v1.LabJudgement.quality:type_name -> lianzhen.v1.LabRowQuality
-	50, // 48: lianzhen.v1.LabRowQuality.internal_at:type_name -> google.protobuf.Timestamp
-	50, // 49: lianzhen.v1.LabRowQuality.certificate_until:type_name -> google.protobuf.Timestamp
-	54, // 50: lianzhen.v1.ListLabReportReadersResponse.readers:type_name -> lianzhen.v1.StudyReader
-	50, // 51: lianzhen.v1.GetLabTrendRequest.from:type_name -> google.protobuf.Timestamp
-	50, // 52: lianzhen.v1.GetLabTrendRequest.to:type_name -> google.protobuf.Timestamp
-	31, // 53: lianzhen.v1.LabTrend.points:type_name -> lianzhen.v1.LabTrendPoint
-	50, // 54: lianzhen.v1.LabTrendPoint.at:type_name -> google.protobuf.Timestamp
-	0,  // 55: lianzhen.v1.LabTrendPoint.status:type_name -> lianzhen.v1.LabStatus
-	13, // 56: lianzhen.v1.CumulativeReport.reports:type_name -> lianzhen.v1.LabReport
-	34, // 57: lianzhen.v1.CumulativeReport.lines:type_name -> lianzhen.v1.CumulativeLine
-	16, // 58: lianzhen.v1.CumulativeLine.cells:type_name -> lianzhen.v1.LabRow
-	37, // 59: lianzhen.v1.ListLabRecallsResponse.recalls:type_name -> lianzhen.v1.LabRecall
-	50, // 60: lianzhen.v1.LabRecall.seen_at:type_name -> google.protobuf.Timestamp
-	50, // 61: lianzhen.v1.LabRecall.raised_at:type_name -> google.protobuf.Timestamp
-	50, // 62: lianzhen.v1.LabRecall.acknowledged_at:type_name -> google.protobuf.Timestamp
-	42, // 63: lianzhen.v1.ListLabChangesResponse.changes:type_name -> lianzhen.v1.LabChange
-	50, // 64: lianzhen.v1.LabChange.at:type_name -> google.protobuf.Timestamp
-	45, // 65: lianzhen.v1.ListLabQuarantineResponse.messages:type_name -> lianzhen.v1.QuarantinedLabMessage
-	50, // 66: lianzhen.v1.QuarantinedLabMessage.received_at:type_name -> google.protobuf.Timestamp
-	49, // 67: lianzhen.v1.ListParkedResultsResponse.results:type_name -> lianzhen.v1.ParkedResult
-	50, // 68: lianzhen.v1.ParkedResult.parked_at:type_name -> google.protobuf.Timestamp
-	4,  // 69: lianzhen.v1.LabService.SendLabResults:input_type -> lianzhen.v1.SendLabResultsRequest
-	7,  // 70: lianzhen.v1.LabService.SendLabMessage:input_type -> lianzhen.v1.SendLabMessageRequest
-	10, // 71: lianzhen.v1.LabService.SearchLabReports:input_type -> lianzhen.v1.SearchLabReportsRequest
-	12, // 72: lianzhen.v1.LabService.GetLabReport:input_type -> lianzhen.v1.GetLabReportRequest
-	19, // 73: lianzhen.v1.LabService.RenderLabReport:input_type -> lianzhen.v1.RenderLabReportRequest
-	20, // 74: lianzhen.v1.LabService.ExportLabReport:input_type -> lianzhen.v1.ExportLabReportRequest
-	21, // 75: lianzhen.v1.LabService.GetLabAttachment:input_type -> lianzhen.v1.GetLabAttachmentRequest
-	22, // 76: lianzhen.v1.LabService.DraftLabReport:input_type -> lianzhen.v1.DraftLabReportRequest
-	24, // 77: lianzhen.v1.LabService.ValidateLabRows:input_type -> lianzhen.v1.ValidateLabRowsRequest
-	25, // 78: lianzhen.v1.LabService.ReleaseLabRows:input_type -> lianzhen.v1.ReleaseLabRowsRequest
-	26, // 79: lianzhen.v1.LabService.WithdrawLabReport:input_type -> lianzhen.v1.WithdrawLabReportRequest
-	27, // 80: lianzhen.v1.LabService.ListLabReportReaders:input_type -> lianzhen.v1.ListLabReportReadersRequest
-	29, // 81: lianzhen.v1.LabService.GetLabTrend:input_type -> lianzhen.v1.GetLabTrendRequest
-	32, // 82: lianzhen.v1.LabService.GetCumulativeReport:input_type -> lianzhen.v1.GetCumulativeReportRequest
-	35, // 83: lianzhen.v1.LabService.ListLabRecalls:input_type -> lianzhen.v1.ListLabRecallsRequest
-	38, // 84: lianzhen.v1.LabService.AcknowledgeLabRecall:input_type -> lianzhen.v1.AcknowledgeLabRecallRequest
-	39, // 85: lianzhen.v1.LabService.ListLabChanges:input_type -> lianzhen.v1.ListLabChangesRequest
-	40, // 86: lianzhen.v1.LabService.WatchLabChanges:input_type -> lianzhen.v1.WatchLabChangesRequest
-	43, // 87: lianzhen.v1.LabService.ListLabQuarantine:input_type -> lianzhen.v1.ListLabQuarantineRequest
-	46, // 88: lianzhen.v1.LabService.ResolveLabQuarantine:input_type -> lianzhen.v1.ResolveLabQuarantineRequest
-	47, // 89: lianzhen.v1.LabService.ListParkedResults:input_type -> lianzhen.v1.ListParkedResultsRequest
-	8,  // 90: lianzhen.v1.LabService.SendLabResults:output_type -> lianzhen.v1.StoredLabMessage
-	8,  // 91: lianzhen.v1.LabService.SendLabMessage:output_type -> lianzhen.v1.StoredLabMessage
-	11, // 92: lianzhen.v1.LabService.SearchLabReports:output_type -> lianzhen.v1.SearchLabReportsResponse
-	13, // 93: lianzhen.v1.LabService.GetLabReport:output_type -> lianzhen.v1.LabReport
-	55, // 94: lianzhen.v1.LabService.RenderLabReport:output_type -> google.api.HttpBody
-	55, // 95: lianzhen.v1.LabService.ExportLabReport:output_type -> google.api.HttpBody
-	55, // 96: lianzhen.v1.LabService.GetLabAttachment:output_type -> google.api.HttpBody
-	23, // 97: lianzhen.v1.LabService.DraftLabReport:output_type -> lianzhen.v1.DraftLabReportResponse
-	13, // 98: lianzhen.v1.LabService.ValidateLabRows:output_type -> lianzhen.v1.LabReport
-	13, // 99: lianzhen.v1.LabService.ReleaseLabRows:output_type -> lianzhen.v1.LabReport
-	13, // 100: lianzhen.v1.LabService.WithdrawLabReport:output_type -> lianzhen.v1.LabReport
-	28, // 101: lianzhen.v1.LabService.ListLabReportReaders:output_type -> lianzhen.v1.ListLabReportReadersResponse
-	30, // 102: lianzhen.v1.LabService.GetLabTrend:output_type -> lianzhen.v1.LabTrend
-	33, // 103: lianzhen.v1.LabService.GetCumulativeReport:output_type -> lianzhen.v1.CumulativeReport
-	36, // 104: lianzhen.v1.LabService.ListLabRecalls:output_type -> lianzhen.v1.ListLabRecallsResponse
-	37, // 105: lianzhen.v1.LabService.AcknowledgeLabRecall:output_type -> lianzhen.v1.LabRecall
-	41, // 106: lianzhen.v1.LabService.ListLabChanges:output_type -> lianzhen.v1.ListLabChangesResponse
-	42, // 107: lianzhen.v1.LabService.WatchLabChanges:output_type -> lianzhen.v1.LabChange
-	44, // 108: lianzhen.v1.LabService.ListLabQuarantine:output_type -> lianzhen.v1.ListLabQuarantineResponse
-	45, // 109: lianzhen.v1.LabService.ResolveLabQuarantine:output_type -> lianzhen.v1.QuarantinedLabMessage
-	48, // 110: lianzhen.v1.LabService.ListParkedResults:output_type -> lianzhen.v1.ListParkedResultsResponse
-	90, // [90:111] is the sub-list for method output_type
-	69, // [69:90] is the sub-list for method input_type
-	69, // [69:69] is the sub-list for extension type_name
-	69, // [69:69] is the sub-list for extension extendee
-	0,  // [0:69] is the sub-list for field type_name
+	51, // 48: lianzhen.v1.LabRowQuality.internal_at:type_name -> google.protobuf.Timestamp
+	51, // 49: lianzhen.v1.LabRowQuality.certificate_until:type_name -> google.protobuf.Timestamp
+	51, // 50: lianzhen.v1.ExportIsolatesRequest.from:type_name -> google.protobuf.Timestamp
+	51, // 51: lianzhen.v1.ExportIsolatesRequest.to:type_name -> google.protobuf.Timestamp
+	55, // 52: lianzhen.v1.ListLabReportReadersResponse.readers:type_name -> lianzhen.v1.StudyReader
+	51, // 53: lianzhen.v1.GetLabTrendRequest.from:type_name -> google.protobuf.Timestamp
+	51, // 54: lianzhen.v1.GetLabTrendRequest.to:type_name -> google.protobuf.Timestamp
+	32, // 55: lianzhen.v1.LabTrend.points:type_name -> lianzhen.v1.LabTrendPoint
+	51, // 56: lianzhen.v1.LabTrendPoint.at:type_name -> google.protobuf.Timestamp
+	0,  // 57: lianzhen.v1.LabTrendPoint.status:type_name -> lianzhen.v1.LabStatus
+	13, // 58: lianzhen.v1.CumulativeReport.reports:type_name -> lianzhen.v1.LabReport
+	35, // 59: lianzhen.v1.CumulativeReport.lines:type_name -> lianzhen.v1.CumulativeLine
+	16, // 60: lianzhen.v1.CumulativeLine.cells:type_name -> lianzhen.v1.LabRow
+	38, // 61: lianzhen.v1.ListLabRecallsResponse.recalls:type_name -> lianzhen.v1.LabRecall
+	51, // 62: lianzhen.v1.LabRecall.seen_at:type_name -> google.protobuf.Timestamp
+	51, // 63: lianzhen.v1.LabRecall.raised_at:type_name -> google.protobuf.Timestamp
+	51, // 64: lianzhen.v1.LabRecall.acknowledged_at:type_name -> google.protobuf.Timestamp
+	43, // 65: lianzhen.v1.ListLabChangesResponse.changes:type_name -> lianzhen.v1.LabChange
+	51, // 66: lianzhen.v1.LabChange.at:type_name -> google.protobuf.Timestamp
+	46, // 67: lianzhen.v1.ListLabQuarantineResponse.messages:type_name -> lianzhen.v1.QuarantinedLabMessage
+	51, // 68: lianzhen.v1.QuarantinedLabMessage.received_at:type_name -> google.protobuf.Timestamp
+	50, // 69: lianzhen.v1.ListParkedResultsResponse.results:type_name -> lianzhen.v1.ParkedResult
+	51, // 70: lianzhen.v1.ParkedResult.parked_at:type_name -> google.protobuf.Timestamp
+	4,  // 71: lianzhen.v1.LabService.SendLabResults:input_type -> lianzhen.v1.SendLabResultsRequest
+	7,  // 72: lianzhen.v1.LabService.SendLabMessage:input_type -> lianzhen.v1.SendLabMessageRequest
+	10, // 73: lianzhen.v1.LabService.SearchLabReports:input_type -> lianzhen.v1.SearchLabReportsRequest
+	12, // 74: lianzhen.v1.LabService.GetLabReport:input_type -> lianzhen.v1.GetLabReportRequest
+	19, // 75: lianzhen.v1.LabService.RenderLabReport:input_type -> lianzhen.v1.RenderLabReportRequest
+	20, // 76: lianzhen.v1.LabService.ExportLabReport:input_type -> lianzhen.v1.ExportLabReportRequest
+	21, // 77: lianzhen.v1.LabService.ExportIsolates:input_type -> lianzhen.v1.ExportIsolatesRequest
+	22, // 78: lianzhen.v1.LabService.GetLabAttachment:input_type -> lianzhen.v1.GetLabAttachmentRequest
+	23, // 79: lianzhen.v1.LabService.DraftLabReport:input_type -> lianzhen.v1.DraftLabReportRequest
+	25, // 80: lianzhen.v1.LabService.ValidateLabRows:input_type -> lianzhen.v1.ValidateLabRowsRequest
+	26, // 81: lianzhen.v1.LabService.ReleaseLabRows:input_type -> lianzhen.v1.ReleaseLabRowsRequest
+	27, // 82: lianzhen.v1.LabService.WithdrawLabReport:input_type -> lianzhen.v1.WithdrawLabReportRequest
+	28, // 83: lianzhen.v1.LabService.ListLabReportReaders:input_type -> lianzhen.v1.ListLabReportReadersRequest
+	30, // 84: lianzhen.v1.LabService.GetLabTrend:input_type -> lianzhen.v1.GetLabTrendRequest
+	33, // 85: lianzhen.v1.LabService.GetCumulativeReport:input_type -> lianzhen.v1.GetCumulativeReportRequest
+	36, // 86: lianzhen.v1.LabService.ListLabRecalls:input_type -> lianzhen.v1.ListLabRecallsRequest
+	39, // 87: lianzhen.v1.LabService.AcknowledgeLabRecall:input_type -> lianzhen.v1.AcknowledgeLabRecallRequest
+	40, // 88: lianzhen.v1.LabService.ListLabChanges:input_type -> lianzhen.v1.ListLabChangesRequest
+	41, // 89: lianzhen.v1.LabService.WatchLabChanges:input_type -> lianzhen.v1.WatchLabChangesRequest
+	44, // 90: lianzhen.v1.LabService.ListLabQuarantine:input_type -> lianzhen.v1.ListLabQuarantineRequest
+	47, // 91: lianzhen.v1.LabService.ResolveLabQuarantine:input_type -> lianzhen.v1.ResolveLabQuarantineRequest
+	48, // 92: lianzhen.v1.LabService.ListParkedResults:input_type -> lianzhen.v1.ListParkedResultsRequest
+	8,  // 93: lianzhen.v1.LabService.SendLabResults:output_type -> lianzhen.v1.StoredLabMessage
+	8,  // 94: lianzhen.v1.LabService.SendLabMessage:output_type -> lianzhen.v1.StoredLabMessage
+	11, // 95: lianzhen.v1.LabService.SearchLabReports:output_type -> lianzhen.v1.SearchLabReportsResponse
+	13, // 96: lianzhen.v1.LabService.GetLabReport:output_type -> lianzhen.v1.LabReport
+	56, // 97: lianzhen.v1.LabService.RenderLabReport:output_type -> google.api.HttpBody
+	56, // 98: lianzhen.v1.LabService.ExportLabReport:output_type -> google.api.HttpBody
+	56, // 99: lianzhen.v1.LabService.ExportIsolates:output_type -> google.api.HttpBody
+	56, // 100: lianzhen.v1.LabService.GetLabAttachment:output_type -> google.api.HttpBody
+	24, // 101: lianzhen.v1.LabService.DraftLabReport:output_type -> lianzhen.v1.DraftLabReportResponse
+	13, // 102: lianzhen.v1.LabService.ValidateLabRows:output_type -> lianzhen.v1.LabReport
+	13, // 103: lianzhen.v1.LabService.ReleaseLabRows:output_type -> lianzhen.v1.LabReport
+	13, // 104: lianzhen.v1.LabService.WithdrawLabReport:output_type -> lianzhen.v1.LabReport
+	29, // 105: lianzhen.v1.LabService.ListLabReportReaders:output_type -> lianzhen.v1.ListLabReportReadersResponse
+	31, // 106: lianzhen.v1.LabService.GetLabTrend:output_type -> lianzhen.v1.LabTrend
+	34, // 107: lianzhen.v1.LabService.GetCumulativeReport:output_type -> lianzhen.v1.CumulativeReport
+	37, // 108: lianzhen.v1.LabService.ListLabRecalls:output_type -> lianzhen.v1.ListLabRecallsResponse
+	38, // 109: lianzhen.v1.LabService.AcknowledgeLabRecall:output_type -> lianzhen.v1.LabRecall
+	42, // 110: lianzhen.v1.LabService.ListLabChanges:output_type -> lianzhen.v1.ListLabChangesResponse
+	43, // 111: lianzhen.v1.LabService.WatchLabChanges:output_type -> lianzhen.v1.LabChange
+	45, // 112: lianzhen.v1.LabService.ListLabQuarantine:output_type -> lianzhen.v1.ListLabQuarantineResponse
+	46, // 113: lianzhen.v1.LabService.ResolveLabQuarantine:output_type -> lianzhen.v1.QuarantinedLabMessage
+	49, // 114: lianzhen.v1.LabService.ListParkedResults:output_type -> lianzhen.v1.ListParkedResultsResponse
+	93, // [93:115] is the sub-list for method output_type
+	71, // [71:93] is the sub-list for method input_type
+	71, // [71:71] is the sub-list for extension type_name
+	71, // [71:71] is the sub-list for extension extendee
+	0,  // [0:71] is the sub-list for field type_name
 }
 
 func init() { file_lianzhen_v1_lab_proto_init() }
@@ -4985,7 +5075,7 @@ func file_lianzhen_v1_lab_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_lianzhen_v1_lab_proto_rawDesc), len(file_lianzhen_v1_lab_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   48,
+			NumMessages:   49,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

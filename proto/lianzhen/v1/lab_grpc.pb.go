@@ -28,6 +28,7 @@ const (
 	LabService_GetLabReport_FullMethodName         = "/lianzhen.v1.LabService/GetLabReport"
 	LabService_RenderLabReport_FullMethodName      = "/lianzhen.v1.LabService/RenderLabReport"
 	LabService_ExportLabReport_FullMethodName      = "/lianzhen.v1.LabService/ExportLabReport"
+	LabService_ExportIsolates_FullMethodName       = "/lianzhen.v1.LabService/ExportIsolates"
 	LabService_GetLabAttachment_FullMethodName     = "/lianzhen.v1.LabService/GetLabAttachment"
 	LabService_DraftLabReport_FullMethodName       = "/lianzhen.v1.LabService/DraftLabReport"
 	LabService_ValidateLabRows_FullMethodName      = "/lianzhen.v1.LabService/ValidateLabRows"
@@ -63,6 +64,8 @@ type LabServiceClient interface {
 	RenderLabReport(ctx context.Context, in *RenderLabReportRequest, opts ...grpc.CallOption) (*httpbody.HttpBody, error)
 	// The same report in another format: "hl7v2" (ORU^R01), "csv", "xlsx".
 	ExportLabReport(ctx context.Context, in *ExportLabReportRequest, opts ...grpc.CallOption) (*httpbody.HttpBody, error)
+	// Isolates of a period for an antibiogram: CSV, one line for each isolate and drug, in the words of WHONET. It names nobody.
+	ExportIsolates(ctx context.Context, in *ExportIsolatesRequest, opts ...grpc.CallOption) (*httpbody.HttpBody, error)
 	// A document or picture that came as a result.
 	GetLabAttachment(ctx context.Context, in *GetLabAttachmentRequest, opts ...grpc.CallOption) (*httpbody.HttpBody, error)
 	// What a doctor's report would say of the rows: for ReadingService.SaveDraft, whose two signatures release all rows that wait.
@@ -154,6 +157,16 @@ func (c *labServiceClient) ExportLabReport(ctx context.Context, in *ExportLabRep
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(httpbody.HttpBody)
 	err := c.cc.Invoke(ctx, LabService_ExportLabReport_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *labServiceClient) ExportIsolates(ctx context.Context, in *ExportIsolatesRequest, opts ...grpc.CallOption) (*httpbody.HttpBody, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(httpbody.HttpBody)
+	err := c.cc.Invoke(ctx, LabService_ExportIsolates_FullMethodName, in, out, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -337,6 +350,8 @@ type LabServiceServer interface {
 	RenderLabReport(context.Context, *RenderLabReportRequest) (*httpbody.HttpBody, error)
 	// The same report in another format: "hl7v2" (ORU^R01), "csv", "xlsx".
 	ExportLabReport(context.Context, *ExportLabReportRequest) (*httpbody.HttpBody, error)
+	// Isolates of a period for an antibiogram: CSV, one line for each isolate and drug, in the words of WHONET. It names nobody.
+	ExportIsolates(context.Context, *ExportIsolatesRequest) (*httpbody.HttpBody, error)
 	// A document or picture that came as a result.
 	GetLabAttachment(context.Context, *GetLabAttachmentRequest) (*httpbody.HttpBody, error)
 	// What a doctor's report would say of the rows: for ReadingService.SaveDraft, whose two signatures release all rows that wait.
@@ -391,6 +406,9 @@ func (UnimplementedLabServiceServer) RenderLabReport(context.Context, *RenderLab
 }
 func (UnimplementedLabServiceServer) ExportLabReport(context.Context, *ExportLabReportRequest) (*httpbody.HttpBody, error) {
 	return nil, status.Error(codes.Unimplemented, "method ExportLabReport not implemented")
+}
+func (UnimplementedLabServiceServer) ExportIsolates(context.Context, *ExportIsolatesRequest) (*httpbody.HttpBody, error) {
+	return nil, status.Error(codes.Unimplemented, "method ExportIsolates not implemented")
 }
 func (UnimplementedLabServiceServer) GetLabAttachment(context.Context, *GetLabAttachmentRequest) (*httpbody.HttpBody, error) {
 	return nil, status.Error(codes.Unimplemented, "method GetLabAttachment not implemented")
@@ -562,6 +580,24 @@ func _LabService_ExportLabReport_Handler(srv interface{}, ctx context.Context, d
 	}
 	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
 		return srv.(LabServiceServer).ExportLabReport(ctx, req.(*ExportLabReportRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _LabService_ExportIsolates_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ExportIsolatesRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(LabServiceServer).ExportIsolates(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: LabService_ExportIsolates_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(LabServiceServer).ExportIsolates(ctx, req.(*ExportIsolatesRequest))
 	}
 	return interceptor(ctx, in, info, handler)
 }
@@ -859,6 +895,10 @@ var LabService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "ExportLabReport",
 			Handler:    _LabService_ExportLabReport_Handler,
+		},
+		{
+			MethodName: "ExportIsolates",
+			Handler:    _LabService_ExportIsolates_Handler,
 		},
 		{
 			MethodName: "GetLabAttachment",
