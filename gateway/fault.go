@@ -16,8 +16,8 @@ import (
 	"google.golang.org/protobuf/types/known/structpb"
 
 	"github.com/lianzhen/lianzhen/ecg"
-	"github.com/lianzhen/lianzhen/lab"
 	"github.com/lianzhen/lianzhen/imaging"
+	"github.com/lianzhen/lianzhen/lab"
 	"github.com/lianzhen/lianzhen/record"
 )
 

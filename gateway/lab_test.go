@@ -214,7 +214,8 @@ func TestResultsAsJSONGoInOnceAndComeOut(t *testing.T) {
 		}
 		c.papers(id)
 		for _, format := range []struct{ name, media, has string }{
-			{"hl7v2", "application/hl7-v2; charset=utf-8", "|7.83|"}, {"csv", "text/csv; charset=utf-8", "7.83"},
+			{"hl7v2", "application/hl7-v2; charset=utf-8", "|7.83|"},
+			{"csv", "text/csv; charset=utf-8", "7.83"},
 			{"xlsx", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", "PK"},
 		} {
 			r := c.rest("GET", "reports/"+id+"/export?format="+format.name, "", 200)

@@ -38,6 +38,7 @@ func fillLab(t *testing.T, h *house, key string) ids {
 		house: h, t: t, key: as(key), tech: as(h.session("labtech1")), labs: pb.NewLabServiceClient(h.conn), quality: pb.NewLabQualityServiceClient(h.conn),
 		ids: ids{
 			"lab_centre_id": string(storetest.Minqin) + "-lab", "laboratory_id": string(storetest.Suwu), "sender_id": string(storetest.Suwu),
+			"EqaProgramme.owner_id": string(storetest.Suwu),
 		},
 	}
 	x.order()

@@ -179,8 +179,8 @@ var lists = map[string]bool{
 // few are entries of lists of words.
 var few = map[string]string{"level": "1", "analyte": "GLU"}
 
-// alone are fields that a request may not have beside others.
-var alone = map[string]bool{"GetLabSpecimenRequest.barcode": true}
+// alone are fields that a request may not have beside others, or that only answers have.
+var alone = map[string]bool{"GetLabSpecimenRequest.barcode": true, "EqaProgramme.programme_id": true}
 
 // fill sets the fields of a request: ids from the given things, all else with something that is allowed.
 func fill(m protoreflect.Message, things ids) (named bool) {
@@ -192,7 +192,7 @@ func fill(m protoreflect.Message, things ids) (named bool) {
 		thing, own := things.of(m.Descriptor(), name), cmp.Or(mine[full], mine[name])
 		switch {
 		case alone[full]:
-		case f.ContainingOneof() != nil, f.IsMap(), name == "request_id", name == "holder_id", name == "owner_id", name == "page_token":
+		case f.ContainingOneof() != nil, f.IsMap(), name == "request_id", name == "holder_id", name == "owner_id" && things[full] == "", name == "page_token":
 		case name == "centre_id" && strings.HasSuffix(string(m.Descriptor().Name()), "CriticalRulesRequest"):
 			m.Set(f, protoreflect.ValueOfString(things["ecg_centre"]))
 			named = true
@@ -293,6 +293,9 @@ func TestWhatIsAnotherTenantsIsAsIfItWereNotThere(t *testing.T) {
 				continue
 			}
 			asked++
+			if strings.Contains(string(m.FullName()), ".Lab") {
+				t.Logf("ZZ %s %.150s", m.Name(), one)
+			}
 			two, _ := askFor(t, h, token, m, missing)
 			if one != two {
 				t.Errorf("%s\n theirs:  %s\n missing: %s", m.FullName(), one, two)

@@ -39,7 +39,6 @@ type laboratory struct {
 	elecID  string // its case
 	blood   string
 	sugar   string // of the day when the control failed
-	hold    *pb.ControlHold
 	fixed   string // report of the laboratory system
 	patient string
 }
