@@ -163,7 +163,7 @@ func (c *Centre) studiesNow(ctx context.Context, ids []record.ExamID) (map[recor
 		id, uid string
 	}
 	left, err := store.List(ctx, c.db, `SELECT study_id, study_uid FROM corrections WHERE `+b.list("study_id", texts(ids))+
-		` UNION SELECT target_id, target_uid FROM corrections WHERE `+b.list("target_id", texts(ids)), b.args, func(g *gone) []any {
+		` UNION SELECT target_id, target_uid FROM corrections WHERE `+b.list("target_id", texts(ids)), b.Args, func(g *gone) []any {
 		return []any{&g.id, &g.uid}
 	})
 	if err != nil {
@@ -173,7 +173,7 @@ func (c *Centre) studiesNow(ctx context.Context, ids []record.ExamID) (map[recor
 		out[record.ExamID(g.id)] = Study{UID: g.uid}
 	}
 	b = &sqlText{}
-	all, err := store.Collect(ctx, c.db, "SELECT "+studyColumns+" FROM studies st WHERE "+b.list("st.id", texts(ids)), b.args, scanStudy)
+	all, err := store.Collect(ctx, c.db, "SELECT "+studyColumns+" FROM studies st WHERE "+b.list("st.id", texts(ids)), b.Args, scanStudy)
 	for _, st := range all {
 		out[st.ID] = st
 	}

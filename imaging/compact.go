@@ -78,13 +78,13 @@ func (c *Centre) Compact(ctx context.Context, opt CompactOptions) (Compacted, er
 // compactable lists keys of blobs to look at.
 func (c *Centre) compactable(ctx context.Context, opt CompactOptions, after string) ([]string, error) {
 	b := &sqlText{}
-	b.and("i.blob_key > " + b.arg(after))
-	b.and("i.received_at <= " + b.arg(record.Micros(c.db.Now().Add(-opt.Age))))
-	b.equal("i.study_id", string(opt.Study))
-	b.and("i.blob_key NOT LIKE '%" + containerPack + "'")
-	return store.List(ctx, c.db, `SELECT i.blob_key FROM instances i WHERE `+b.where()+`
+	b.And("i.blob_key > " + b.Arg(after))
+	b.And("i.received_at <= " + b.Arg(record.Micros(c.db.Now().Add(-opt.Age))))
+	b.Equal("i.study_id", string(opt.Study))
+	b.And("i.blob_key NOT LIKE '%" + containerPack + "'")
+	return store.List(ctx, c.db, `SELECT i.blob_key FROM instances i WHERE `+b.String()+`
 		AND NOT EXISTS (SELECT 1 FROM compact_skips s WHERE s.blob_key = i.blob_key)
-		GROUP BY i.blob_key ORDER BY i.blob_key LIMIT `+b.arg(blobsAtOnce), b.args, func(k *string) []any { return []any{k} })
+		GROUP BY i.blob_key ORDER BY i.blob_key LIMIT `+b.Arg(blobsAtOnce), b.Args, func(k *string) []any { return []any{k} })
 }
 
 // packing is one blob on its way into a pack of containers.

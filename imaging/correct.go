@@ -277,9 +277,9 @@ func (c *Centre) splitWhat(ctx context.Context, doc *correctionDocument, st Stud
 	slices.Sort(ids)
 	ids = slices.Compact(ids)
 	b := &sqlText{}
-	b.and("study_id = " + b.arg(string(st.ID)))
-	b.and(b.list("id", ids))
-	uids, err := store.List(ctx, c.db, "SELECT "+column+" FROM "+table+" WHERE "+b.where()+" ORDER BY 1", b.args, func(u *dicom.UID) []any { return []any{u} })
+	b.And("study_id = " + b.Arg(string(st.ID)))
+	b.And(b.list("id", ids))
+	uids, err := store.List(ctx, c.db, "SELECT "+column+" FROM "+table+" WHERE "+b.String()+" ORDER BY 1", b.Args, func(u *dicom.UID) []any { return []any{u} })
 	if err != nil {
 		return err
 	}

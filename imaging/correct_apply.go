@@ -218,10 +218,10 @@ func (c *Centre) buildsOn(ctx context.Context, tx *store.Tx, ch *change) error {
 		return err
 	}
 	b := &sqlText{}
-	b.and("undone_at = 0 AND institution_id = " + b.arg(string(ch.doc.Institution)))
-	b.and("id > " + b.arg(string(ch.undoes.ID)))
-	b.and("(" + b.list("study_id", texts(ch.studies())) + " OR " + b.list("target_id", texts(ch.studies())) + ")")
-	later, err := store.List(ctx, tx, "SELECT id FROM corrections WHERE "+b.where()+" ORDER BY id DESC LIMIT 1", b.args, func(id *string) []any { return []any{id} })
+	b.And("undone_at = 0 AND institution_id = " + b.Arg(string(ch.doc.Institution)))
+	b.And("id > " + b.Arg(string(ch.undoes.ID)))
+	b.And("(" + b.list("study_id", texts(ch.studies())) + " OR " + b.list("target_id", texts(ch.studies())) + ")")
+	later, err := store.List(ctx, tx, "SELECT id FROM corrections WHERE "+b.String()+" ORDER BY id DESC LIMIT 1", b.Args, func(id *string) []any { return []any{id} })
 	if err != nil || len(later) == 0 {
 		return err
 	}

@@ -65,17 +65,17 @@ func (c *Centre) Corrections(ctx context.Context, s record.Scope, q CorrectionQu
 	s.RelatedAt = ""
 	b := &sqlText{}
 	if q.Study != "" {
-		b.and("(study_id = " + b.arg(string(q.Study)) + " OR target_id = " + b.arg(string(q.Study)) + ")")
+		b.And("(study_id = " + b.Arg(string(q.Study)) + " OR target_id = " + b.Arg(string(q.Study)) + ")")
 	}
 	if q.Standing {
-		b.and("undone_at = 0")
+		b.And("undone_at = 0")
 	}
 	if q.Before != "" {
-		b.and("id < " + b.arg(string(q.Before)))
+		b.And("id < " + b.Arg(string(q.Before)))
 	}
-	b.and(c.db.ScopeSQL(s, "institution_id", "", &b.args))
-	rows, err := store.List(ctx, c.db, `SELECT `+correctionColumns+` FROM corrections WHERE `+b.where()+` ORDER BY id DESC LIMIT `+b.arg(cmp.Or(q.Limit, 100)),
-		b.args, func(r *correctionRow) []any { return r.fields() })
+	b.And(c.db.ScopeSQL(s, "institution_id", "", &b.Args))
+	rows, err := store.List(ctx, c.db, `SELECT `+correctionColumns+` FROM corrections WHERE `+b.String()+` ORDER BY id DESC LIMIT `+b.Arg(cmp.Or(q.Limit, 100)),
+		b.Args, func(r *correctionRow) []any { return r.fields() })
 	if err != nil {
 		return nil, fmt.Errorf("corrections: %w", err)
 	}

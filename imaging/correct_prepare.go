@@ -27,8 +27,8 @@ type member struct {
 // membersOf lists the objects of studies in the order in which an index made anew would meet those of one study.
 func (c *Centre) membersOf(ctx context.Context, q store.Querier, studies []record.ExamID) ([]*member, error) {
 	b := &sqlText{}
-	b.and(b.list("i.study_id", texts(studies)))
-	rows, err := q.Query(ctx, `SELECT `+instanceColumns+`, i.sent_study_id FROM instances i WHERE `+b.where(), b.args...)
+	b.And(b.list("i.study_id", texts(studies)))
+	rows, err := q.Query(ctx, `SELECT `+instanceColumns+`, i.sent_study_id FROM instances i WHERE `+b.String(), b.Args...)
 	if err != nil {
 		return nil, err
 	}

@@ -90,12 +90,12 @@ func (r *restudy) look(ctx context.Context) error {
 func emptyStudies(ctx context.Context, tx *store.Tx, ids []record.ExamID) error {
 	for _, t := range []string{"series", "study_names", "study_modalities"} {
 		b := &sqlText{}
-		if _, err := tx.Exec(ctx, "DELETE FROM "+t+" WHERE "+b.list("study_id", texts(ids)), b.args...); err != nil {
+		if _, err := tx.Exec(ctx, "DELETE FROM "+t+" WHERE "+b.list("study_id", texts(ids)), b.Args...); err != nil {
 			return err
 		}
 	}
 	b := &sqlText{}
-	_, err := tx.Exec(ctx, "DELETE FROM studies WHERE "+b.list("id", texts(ids)), b.args...)
+	_, err := tx.Exec(ctx, "DELETE FROM studies WHERE "+b.list("id", texts(ids)), b.Args...)
 	return err
 }
 

@@ -116,40 +116,40 @@ func (c *Centre) studySQL(s record.Scope, q studyFilter, columns string) (string
 	switch {
 	case !narrow && name.lo != "" && name.lo == name.hi:
 		from, order, key, date = "study_names n CROSS JOIN studies st", "n.study_date DESC, n.study_id DESC", "(n.study_date, n.study_id)", "n.study_date"
-		b.and("st.id = n.study_id AND n.token = " + b.arg(name.lo))
+		b.And("st.id = n.study_id AND n.token = " + b.Arg(name.lo))
 	case name.lo != "" && name.lo == name.hi:
-		b.and("st.id IN (SELECT study_id FROM study_names WHERE token = " + b.arg(name.lo) + ")")
+		b.And("st.id IN (SELECT study_id FROM study_names WHERE token = " + b.Arg(name.lo) + ")")
 	case name.lo != "":
-		b.and("st.id IN (SELECT study_id FROM study_names WHERE token >= " + b.arg(name.lo) + " AND token < " + b.arg(name.hi) + ")")
+		b.And("st.id IN (SELECT study_id FROM study_names WHERE token >= " + b.Arg(name.lo) + " AND token < " + b.Arg(name.hi) + ")")
 	case !narrow && len(q.Modalities) == 1 && q.Institution == "" && (s.All || len(s.Institutions) > 8):
 		from, order, key, date = "study_modalities m CROSS JOIN studies st", "m.study_date DESC, m.study_id DESC", "(m.study_date, m.study_id)", "m.study_date"
-		b.and("st.id = m.study_id AND m.modality = " + b.arg(q.Modalities[0]))
+		b.And("st.id = m.study_id AND m.modality = " + b.Arg(q.Modalities[0]))
 		q.Modalities = nil
 	}
 	if name.like != "" {
-		b.and("st.name_key LIKE " + b.arg(name.like) + ` ESCAPE '\'`)
+		b.And("st.name_key LIKE " + b.Arg(name.like) + ` ESCAPE '\'`)
 	}
-	b.equal("st.patient_id", string(q.Patient))
-	b.equal("st.local_number", q.LocalNumber)
-	b.equal("st.study_uid", q.UID)
-	b.equal("st.accession", q.Accession)
-	b.equal("st.institution_id", string(q.Institution))
+	b.Equal("st.patient_id", string(q.Patient))
+	b.Equal("st.local_number", q.LocalNumber)
+	b.Equal("st.study_uid", q.UID)
+	b.Equal("st.accession", q.Accession)
+	b.Equal("st.institution_id", string(q.Institution))
 	if q.From != "" {
-		b.and(date + " >= " + b.arg(q.From))
+		b.And(date + " >= " + b.Arg(q.From))
 	}
 	if q.To != "" {
-		b.and(date + " <= " + b.arg(q.To))
+		b.And(date + " <= " + b.Arg(q.To))
 	}
 	if len(q.Modalities) > 0 {
 		marks := make([]string, len(q.Modalities))
 		for i, m := range q.Modalities {
-			marks[i] = b.arg(strings.ToUpper(m))
+			marks[i] = b.Arg(strings.ToUpper(m))
 		}
-		b.and("EXISTS (SELECT 1 FROM study_modalities x WHERE x.study_id = st.id AND x.study_date = st.study_date AND x.modality IN (" + strings.Join(marks, ",") + "))")
+		b.And("EXISTS (SELECT 1 FROM study_modalities x WHERE x.study_id = st.id AND x.study_date = st.study_date AND x.modality IN (" + strings.Join(marks, ",") + "))")
 	}
 	if q.Description != "" {
 		esc := strings.NewReplacer(`\`, `\\`, "%", `\%`, "_", `\_`).Replace(q.Description)
-		b.and("st.description LIKE " + b.arg("%"+esc+"%") + ` ESCAPE '\'`)
+		b.And("st.description LIKE " + b.Arg("%"+esc+"%") + ` ESCAPE '\'`)
 	}
 	if q.more != nil {
 		q.more(b)
@@ -159,31 +159,12 @@ func (c *Centre) studySQL(s record.Scope, q studyFilter, columns string) (string
 		if err != nil {
 			return "", nil, err
 		}
-		b.and(key + " < (" + b.arg(d) + ", " + b.arg(id) + ")")
+		b.And(key + " < (" + b.Arg(d) + ", " + b.Arg(id) + ")")
 	}
-	b.and(c.db.ScopeSQL(s, "st.institution_id", "st.patient_id", &b.args))
-	text := "SELECT " + columns + " FROM " + from + " WHERE " + strings.Join(b.conds, " AND ") + " ORDER BY " + order +
-		" LIMIT " + b.arg(q.Limit+1)
-	return text, b.args, nil
-}
-
-// sqlText gathers conditions and their arguments.
-type sqlText struct {
-	conds []string
-	args  []any
-}
-
-func (b *sqlText) arg(v any) string {
-	b.args = append(b.args, v)
-	return fmt.Sprintf("$%d", len(b.args))
-}
-
-func (b *sqlText) and(cond string) { b.conds = append(b.conds, cond) }
-
-func (b *sqlText) equal(column, v string) {
-	if v != "" {
-		b.and(column + " = " + b.arg(v))
-	}
+	b.And(c.db.ScopeSQL(s, "st.institution_id", "st.patient_id", &b.Args))
+	text := "SELECT " + columns + " FROM " + from + " WHERE " + strings.Join(b.Conds, " AND ") + " ORDER BY " + order +
+		" LIMIT " + b.Arg(q.Limit+1)
+	return text, b.Args, nil
 }
 
 func pageToken(st Study) string {
@@ -298,8 +279,8 @@ func (c *Centre) instances(ctx context.Context, id record.ExamID, series SeriesI
 // instancesOf lists instances by series and number; only those of the given SOP Instance UIDs, where there are any.
 func (c *Centre) instancesOf(ctx context.Context, id record.ExamID, series SeriesID, uids []string, limit int, page string) ([]Instance, error) {
 	b := &sqlText{}
-	b.and("i.study_id = " + b.arg(string(id)))
-	b.equal("i.series_id", string(series))
+	b.And("i.study_id = " + b.Arg(string(id)))
+	b.Equal("i.series_id", string(series))
 	b.in("i.sop_uid", uids)
 	if page != "" {
 		raw, err := base64.RawURLEncoding.DecodeString(page)
@@ -311,9 +292,9 @@ func (c *Centre) instancesOf(ctx context.Context, id record.ExamID, series Serie
 		if err != nil || len(p) != 3 {
 			return nil, record.Errorf(record.Invalid, "page token is not one of ours")
 		}
-		b.and("(i.series_id, i.number, i.id) > (" + b.arg(p[0]) + "," + b.arg(n) + "," + b.arg(p[2]) + ")")
+		b.And("(i.series_id, i.number, i.id) > (" + b.Arg(p[0]) + "," + b.Arg(n) + "," + b.Arg(p[2]) + ")")
 	}
-	query := "SELECT " + instanceColumns + " FROM instances i WHERE " + b.where() +
-		" ORDER BY i.series_id, i.number, i.id LIMIT " + b.arg(limit)
-	return store.Collect(ctx, c.db, query, b.args, scanInstance)
+	query := "SELECT " + instanceColumns + " FROM instances i WHERE " + b.String() +
+		" ORDER BY i.series_id, i.number, i.id LIMIT " + b.Arg(limit)
+	return store.Collect(ctx, c.db, query, b.Args, scanInstance)
 }

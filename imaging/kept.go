@@ -55,9 +55,9 @@ func (c *Centre) keptRefs(ctx context.Context, s record.Scope, places []record.I
 	}
 	for some := range slices.Chunk(ids, keysAtOnce) {
 		b := &sqlText{}
-		b.and(b.list("i.id", some))
-		b.and(c.db.ScopeSQL(s, "i.institution_id", "i.patient_id", &b.args))
-		list, err := store.Collect(ctx, c.db, `SELECT `+instanceColumns+` FROM instances i WHERE `+b.where(), b.args, scanInstance)
+		b.And(b.list("i.id", some))
+		b.And(c.db.ScopeSQL(s, "i.institution_id", "i.patient_id", &b.Args))
+		list, err := store.Collect(ctx, c.db, `SELECT `+instanceColumns+` FROM instances i WHERE `+b.String(), b.Args, scanInstance)
 		if err != nil {
 			return err
 		}
@@ -109,9 +109,9 @@ func (c *Centre) Relocate(ctx context.Context, ids []InstanceID) ([]Located, err
 		for i, id := range some {
 			texts[i] = string(id)
 		}
-		b.and(b.list("i.id", texts))
+		b.And(b.list("i.id", texts))
 		list, err := store.Collect(ctx, c.db, `SELECT `+instanceColumns+`, st.study_uid, se.series_uid
-			FROM instances i JOIN series se ON se.id = i.series_id JOIN studies st ON st.id = i.study_id WHERE `+b.where(), b.args, scanLocated)
+			FROM instances i JOIN series se ON se.id = i.series_id JOIN studies st ON st.id = i.study_id WHERE `+b.String(), b.Args, scanLocated)
 		if err != nil {
 			return nil, err
 		}

@@ -29,22 +29,22 @@ type Located struct {
 // is noted before it returns.
 func (c *Centre) Locate(ctx context.Context, s record.Scope, u UIDs) ([]Located, error) {
 	b := &sqlText{}
-	b.equal("st.study_uid", string(u.Study))
-	b.equal("se.series_uid", string(u.Series))
+	b.Equal("st.study_uid", string(u.Study))
+	b.Equal("se.series_uid", string(u.Series))
 	if u.Study == "" || u.SOP != "" {
 		ids, err := c.idsOf(ctx, s, u.SOP)
 		if err != nil {
 			return nil, err
 		}
 		if u.Study == "" || len(ids) <= fewPlaces { // found by its id, however many are beside it
-			b.and(b.list("i.id", ids))
+			b.And(b.list("i.id", ids))
 		}
 	}
-	b.equal("i.sop_uid", string(u.SOP))
-	b.and(c.db.ScopeSQL(s, "st.institution_id", "st.patient_id", &b.args))
+	b.Equal("i.sop_uid", string(u.SOP))
+	b.And(c.db.ScopeSQL(s, "st.institution_id", "st.patient_id", &b.Args))
 	all, err := store.Collect(ctx, c.db, `SELECT `+instanceColumns+`, st.study_uid, se.series_uid
 		FROM studies st JOIN series se ON se.study_id = st.id JOIN instances i ON i.study_id = st.id AND i.series_id = se.id
-		WHERE `+b.where()+` ORDER BY se.number, se.series_uid, i.number, i.sop_uid, i.received_at, i.id`, b.args, scanLocated)
+		WHERE `+b.String()+` ORDER BY se.number, se.series_uid, i.number, i.sop_uid, i.received_at, i.id`, b.Args, scanLocated)
 	if err != nil {
 		return nil, err
 	}

@@ -86,11 +86,11 @@ type seriesRow struct {
 
 func (a *asking) series(m Match, study *dicom.DataSet) error {
 	b := &sqlText{}
-	b.and("study_id = " + b.arg(string(m.Study)))
+	b.And("study_id = " + b.Arg(string(m.Study)))
 	b.in("series_uid", a.q.Keys.Strs(dicom.SeriesInstanceUID))
 	b.in("modality", literals(a.q.Keys.Strs(dicom.Modality)))
 	rows, err := store.List(a.ctx, a.c.db, `SELECT id, series_uid, modality, number, description, body_part, instance_count, attributes
-		FROM series WHERE `+b.where()+` ORDER BY number, id`, b.args, func(r *seriesRow) []any {
+		FROM series WHERE `+b.String()+` ORDER BY number, id`, b.Args, func(r *seriesRow) []any {
 		return []any{&r.ID, &r.UID, &r.Modality, &r.Number, &r.Description, &r.BodyPart, &r.Instances, &r.raw}
 	})
 	if err != nil {

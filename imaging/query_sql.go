@@ -10,6 +10,7 @@ import (
 
 	"github.com/lianzhen/lianzhen/codec/dicom"
 	"github.com/lianzhen/lianzhen/record"
+	"github.com/lianzhen/lianzhen/store"
 )
 
 const studyRowColumns = studyColumns + ", st.attributes"
@@ -66,10 +67,10 @@ func (a *asking) filter() (studyFilter, error) {
 	f.more = func(b *sqlText) {
 		b.in("st.study_uid", studies)
 		if some(series) {
-			b.and("st.id IN (SELECT study_id FROM series WHERE " + b.list("series_uid", series) + ")")
+			b.And("st.id IN (SELECT study_id FROM series WHERE " + b.list("series_uid", series) + ")")
 		}
 		if len(objects) > 0 {
-			b.and("st.id IN (SELECT study_id FROM instances WHERE " + b.list("id", objects) + ")")
+			b.And("st.id IN (SELECT study_id FROM instances WHERE " + b.list("id", objects) + ")")
 		}
 		b.pattern("st.local_number", number)
 		b.pattern("st.accession", accession)
@@ -93,19 +94,20 @@ func literals(values []string) []string {
 	return values
 }
 
+// sqlText gathers the conditions of a query.
+type sqlText struct{ store.Where }
+
 func (b *sqlText) list(column string, values []string) string {
 	marks := make([]string, len(values))
 	for i, v := range values {
-		marks[i] = b.arg(v)
+		marks[i] = b.Arg(v)
 	}
 	return column + " IN (" + strings.Join(marks, ",") + ")"
 }
 
-func (b *sqlText) where() string { return strings.Join(b.conds, " AND ") }
-
 func (b *sqlText) in(column string, values []string) {
 	if some(values) {
-		b.and(b.list(column, values))
+		b.And(b.list(column, values))
 	}
 }
 
@@ -114,9 +116,9 @@ func (b *sqlText) pattern(column, p string) {
 	switch {
 	case strings.Trim(p, "*") == "":
 	case !strings.ContainsAny(p, "*?"):
-		b.and(column + " = " + b.arg(p))
+		b.And(column + " = " + b.Arg(p))
 	default:
-		b.and(column + " LIKE " + b.arg(likePattern(p)) + ` ESCAPE '\'`)
+		b.And(column + " LIKE " + b.Arg(likePattern(p)) + ` ESCAPE '\'`)
 	}
 }
 

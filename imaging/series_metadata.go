@@ -63,12 +63,12 @@ func (c *Centre) SeriesMetadata(ctx context.Context, s record.Scope, study, seri
 
 func (c *Centre) seriesVersions(ctx context.Context, s record.Scope, study, series dicom.UID) ([]seriesVersion, error) {
 	b := &sqlText{}
-	b.and("st.study_uid = " + b.arg(string(study)))
-	b.and("se.series_uid = " + b.arg(string(series)))
-	b.and(c.db.ScopeSQL(s, "st.institution_id", "st.patient_id", &b.args))
+	b.And("st.study_uid = " + b.Arg(string(study)))
+	b.And("se.series_uid = " + b.Arg(string(series)))
+	b.And(c.db.ScopeSQL(s, "st.institution_id", "st.patient_id", &b.Args))
 	all, err := store.List(ctx, c.db, `SELECT se.id, st.id, st.institution_id, st.patient_id,
 		(SELECT string_agg(i.sha256 || i.form_sha256, '') FROM instances i WHERE i.study_id = st.id AND i.series_id = se.id)
-		FROM studies st JOIN series se ON se.study_id = st.id WHERE `+b.where()+` ORDER BY st.first_at, se.id`, b.args, func(v *seriesVersion) []any {
+		FROM studies st JOIN series se ON se.study_id = st.id WHERE `+b.String()+` ORDER BY st.first_at, se.id`, b.Args, func(v *seriesVersion) []any {
 		return []any{&v.id, &v.study.ID, &v.study.Institution, &v.study.Patient, &v.digests}
 	})
 	if err == nil && len(all) == 0 {
@@ -105,11 +105,11 @@ func (c *Centre) assemble(ctx context.Context, versions []seriesVersion, base st
 	for i, v := range versions {
 		ids[i] = string(v.id)
 	}
-	b.and(b.list("se.id", ids))
+	b.And(b.list("se.id", ids))
 	rows, err := store.List(ctx, c.db, `SELECT st.study_uid, se.series_uid, i.sop_uid, i.transfer_syntax, m.json_gz
 		FROM series se JOIN studies st ON st.id = se.study_id JOIN instances i ON i.study_id = st.id AND i.series_id = se.id
 		JOIN instance_metadata m ON m.instance_id = i.id
-		WHERE `+b.where()+` ORDER BY i.number, i.sop_uid, i.received_at, i.id`, b.args, func(r *metadataRow) []any {
+		WHERE `+b.String()+` ORDER BY i.number, i.sop_uid, i.received_at, i.id`, b.Args, func(r *metadataRow) []any {
 		return []any{&r.study, &r.series, &r.sop, &r.syntax, &r.gz}
 	})
 	if err != nil {

@@ -134,23 +134,23 @@ type todoRow struct {
 
 func (w *Worklist) todo(ctx context.Context, s record.Scope, q *stepQuery) ([]todoRow, error) {
 	b := &sqlText{}
-	b.and(w.db.ScopeSQL(s, "s.institution_id", "s.patient_id", &b.args))
+	b.And(w.db.ScopeSQL(s, "s.institution_id", "s.patient_id", &b.Args))
 	if !q.window.from.IsZero() {
-		b.and("s.start_at >= " + b.arg(record.Micros(q.window.from)))
+		b.And("s.start_at >= " + b.Arg(record.Micros(q.window.from)))
 	}
 	if !q.window.to.IsZero() {
-		b.and("s.start_at < " + b.arg(record.Micros(q.window.to)))
+		b.And("s.start_at < " + b.Arg(record.Micros(q.window.to)))
 	}
 	if universalText(q.item.Strs(stepStatus)) {
-		b.and("s.ended = 0")
+		b.And("s.ended = 0")
 	}
 	q.narrow(b)
 	if q.after != "" {
-		b.and("(s.start_at, s.id) > (" + b.arg(q.start) + ", " + b.arg(q.after) + ")")
+		b.And("(s.start_at, s.id) > (" + b.Arg(q.start) + ", " + b.Arg(q.after) + ")")
 	}
 	text := `SELECT ` + orderColumns + `, ` + stepColumns + ` FROM scheduled_steps s JOIN imaging_orders o ON o.id = s.order_id WHERE ` +
-		b.where() + ` ORDER BY s.start_at, s.id LIMIT ` + fmt.Sprint(findBatch)
-	return store.Collect(ctx, w.db, text, b.args, scanTodo)
+		b.String() + ` ORDER BY s.start_at, s.id LIMIT ` + fmt.Sprint(findBatch)
+	return store.Collect(ctx, w.db, text, b.Args, scanTodo)
 }
 
 func scanTodo(scan func(...any) error) (t todoRow, err error) {
@@ -179,7 +179,7 @@ func (q *stepQuery) narrow(b *sqlText) {
 		{q.keys, dicom.PatientID, "o.local_number"},
 	} {
 		if v := k.keys.Strs(k.tag); plainText(v) {
-			in(b, k.column, v)
+			store.In(&b.Where, k.column, v)
 		}
 	}
 	if v := q.item.Strs(scheduledStationAE); plainText(v) && len(v) == 1 {

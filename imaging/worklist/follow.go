@@ -89,10 +89,10 @@ func (w *Worklist) followAll(ctx context.Context, tx *store.Tx, s record.Scope, 
 // reportPresent tells a new global subscriber of what is to be done now: as much as may wait for it.
 func (w *Worklist) reportPresent(ctx context.Context, tx *store.Tx, s record.Scope, f *subscriber) error {
 	b := &sqlText{}
-	b.and(w.db.ScopeSQL(s, "u.institution_id", "u.patient_id", &b.args))
-	b.and("u.state IN ('SCHEDULED', 'IN PROGRESS')")
-	present, err := store.Collect(ctx, tx, `SELECT `+workitemColumns+` FROM workitems u WHERE `+b.where()+
-		` ORDER BY u.start_at DESC, u.id DESC LIMIT `+b.arg(w.opt.MaxReports), b.args, scanWorkitem)
+	b.And(w.db.ScopeSQL(s, "u.institution_id", "u.patient_id", &b.Args))
+	b.And("u.state IN ('SCHEDULED', 'IN PROGRESS')")
+	present, err := store.Collect(ctx, tx, `SELECT `+workitemColumns+` FROM workitems u WHERE `+b.String()+
+		` ORDER BY u.start_at DESC, u.id DESC LIMIT `+b.Arg(w.opt.MaxReports), b.Args, scanWorkitem)
 	if err != nil {
 		return err
 	}

@@ -54,7 +54,7 @@ func (w *Worklist) Orders(ctx context.Context, s record.Scope, f OrderFilter) ([
 		Start int64
 	}
 	found, err := store.List(ctx, w.db, `SELECT s.order_id, MIN(s.start_at) FROM scheduled_steps s JOIN imaging_orders o ON o.id = s.order_id
-		WHERE `+b.where()+` GROUP BY s.order_id`+w.after(b, f.Page)+` ORDER BY MIN(s.start_at), s.order_id LIMIT `+b.arg(f.Limit+1), b.args,
+		WHERE `+b.String()+` GROUP BY s.order_id`+w.after(b, f.Page)+` ORDER BY MIN(s.start_at), s.order_id LIMIT `+b.Arg(f.Limit+1), b.Args,
 		func(r *firstStep) []any { return []any{&r.Order, &r.Start} })
 	if err != nil {
 		return nil, "", err
@@ -82,36 +82,36 @@ func (w *Worklist) Orders(ctx context.Context, s record.Scope, f OrderFilter) ([
 
 func (w *Worklist) ordersQuery(s record.Scope, f OrderFilter) (*sqlText, error) {
 	b := &sqlText{}
-	b.and(w.db.ScopeSQL(s, "s.institution_id", "s.patient_id", &b.args))
+	b.And(w.db.ScopeSQL(s, "s.institution_id", "s.patient_id", &b.Args))
 	if !f.From.IsZero() {
-		b.and("s.start_at >= " + b.arg(record.Micros(w.midnight(f.From))))
+		b.And("s.start_at >= " + b.Arg(record.Micros(w.midnight(f.From))))
 	}
 	if !f.To.IsZero() {
-		b.and("s.start_at < " + b.arg(record.Micros(w.midnight(f.To).AddDate(0, 0, 1))))
+		b.And("s.start_at < " + b.Arg(record.Micros(w.midnight(f.To).AddDate(0, 0, 1))))
 	}
 	if len(f.Modalities) > 0 {
-		in(b, "s.modality", f.Modalities)
+		store.In(&b.Where, "s.modality", f.Modalities)
 	}
 	if f.Station != "" {
 		b.contains("s.stations", `\`+f.Station+`\`)
 	}
 	if len(f.Statuses) > 0 {
-		in(b, "s.status", f.Statuses)
+		store.In(&b.Where, "s.status", f.Statuses)
 		if !slices.ContainsFunc(f.Statuses, StepStatus.Ended) {
-			b.and("s.ended = 0")
+			b.And("s.ended = 0")
 		}
 	}
-	b.equal("o.accession", f.Accession)
-	b.equal("o.study_uid", f.Study)
-	b.equal("o.local_number", f.LocalNumber)
-	b.equal("o.patient_id", string(f.Patient))
-	b.equal("s.institution_id", string(f.Institution))
+	b.Equal("o.accession", f.Accession)
+	b.Equal("o.study_uid", f.Study)
+	b.Equal("o.local_number", f.LocalNumber)
+	b.Equal("o.patient_id", string(f.Patient))
+	b.Equal("s.institution_id", string(f.Institution))
 	if name := strings.TrimSpace(f.Name.Reveal()); name != "" {
 		if !strings.ContainsAny(name, "*?") {
 			name += "*"
 		}
 		like := strings.NewReplacer("!", "!!", "%", "!%", "_", "!_", "*", "%", "?", "_").Replace(strings.ToLower(name))
-		b.and(fmt.Sprintf("(LOWER(o.name) LIKE %s ESCAPE '!' OR LOWER(o.latin) LIKE %s ESCAPE '!')", b.arg(like), b.arg(like)))
+		b.And(fmt.Sprintf("(LOWER(o.name) LIKE %s ESCAPE '!' OR LOWER(o.latin) LIKE %s ESCAPE '!')", b.Arg(like), b.Arg(like)))
 	}
 	if f.Page != "" {
 		if _, _, err := parseOrderPage(f.Page); err != nil {
@@ -131,7 +131,7 @@ func (w *Worklist) after(b *sqlText, page string) string {
 	if page == "" || err != nil {
 		return ""
 	}
-	return " HAVING (MIN(s.start_at), s.order_id) > (" + b.arg(start) + ", " + b.arg(id) + ")"
+	return " HAVING (MIN(s.start_at), s.order_id) > (" + b.Arg(start) + ", " + b.Arg(id) + ")"
 }
 
 func orderPage(start int64, id string) string {
@@ -154,8 +154,8 @@ func (w *Worklist) ordersOf(ctx context.Context, ids []OrderID) ([]Order, error)
 		return nil, nil
 	}
 	b := &sqlText{}
-	in(b, "o.id", ids)
-	all, err := store.Collect(ctx, w.db, `SELECT `+orderColumns+` FROM imaging_orders o WHERE `+b.where(), b.args, scanOrder)
+	store.In(&b.Where, "o.id", ids)
+	all, err := store.Collect(ctx, w.db, `SELECT `+orderColumns+` FROM imaging_orders o WHERE `+b.String(), b.Args, scanOrder)
 	if err != nil {
 		return nil, err
 	}

@@ -207,11 +207,11 @@ func savePerformed(ctx context.Context, tx *store.Tx, p *performed) error {
 
 func (w *Worklist) performedIn(ctx context.Context, q store.Querier, s record.Scope, uid dicom.UID) (*performed, error) {
 	b := &sqlText{}
-	b.and("p.sop_uid = " + b.arg(string(uid)))
-	b.and(w.db.ScopeSQL(s, "p.institution_id", "p.patient_id", &b.args))
+	b.And("p.sop_uid = " + b.Arg(string(uid)))
+	b.And(w.db.ScopeSQL(s, "p.institution_id", "p.patient_id", &b.Args))
 	var p performed
-	err := q.QueryRow(ctx, `SELECT `+performedColumns+` FROM performed_steps p WHERE `+b.where()+
-		` ORDER BY CASE WHEN p.institution_id = `+b.arg(string(s.Actor.Institution))+` THEN 0 ELSE 1 END, p.id LIMIT 1`, b.args...).Scan(p.fields()...)
+	err := q.QueryRow(ctx, `SELECT `+performedColumns+` FROM performed_steps p WHERE `+b.String()+
+		` ORDER BY CASE WHEN p.institution_id = `+b.Arg(string(s.Actor.Institution))+` THEN 0 ELSE 1 END, p.id LIMIT 1`, b.Args...).Scan(p.fields()...)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, refuse(StatusNoSuchInstance)
 	}

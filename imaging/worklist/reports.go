@@ -157,10 +157,10 @@ func (w *Worklist) Reports(ctx context.Context, s record.Scope, name string, lim
 		return Reports{}, err
 	}
 	b := &sqlText{}
-	b.and("r.subscriber_id = " + b.arg(f.id))
-	b.and("(r.institution_id = '' OR " + w.db.ScopeSQL(s, "r.institution_id", "r.patient_id", &b.args) + ")")
-	out, err := store.Collect(ctx, w.db, `SELECT r.number, r.uid, r.type, r.at, r.document FROM workitem_reports r WHERE `+b.where()+
-		` ORDER BY r.number LIMIT `+b.arg(max(1, min(limit, w.opt.MaxReports))), b.args, scanReport)
+	b.And("r.subscriber_id = " + b.Arg(f.id))
+	b.And("(r.institution_id = '' OR " + w.db.ScopeSQL(s, "r.institution_id", "r.patient_id", &b.Args) + ")")
+	out, err := store.Collect(ctx, w.db, `SELECT r.number, r.uid, r.type, r.at, r.document FROM workitem_reports r WHERE `+b.String()+
+		` ORDER BY r.number LIMIT `+b.Arg(max(1, min(limit, w.opt.MaxReports))), b.Args, scanReport)
 	if err != nil || len(out) == 0 {
 		return Reports{Dropped: dropped}, err
 	}

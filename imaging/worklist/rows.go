@@ -150,8 +150,8 @@ func stepsOf(ctx context.Context, q store.Querier, ids ...OrderID) (map[OrderID]
 		return out, nil
 	}
 	b := &sqlText{}
-	in(b, "s.order_id", ids)
-	_, err := store.Collect(ctx, q, `SELECT `+stepColumns+` FROM scheduled_steps s WHERE `+b.where()+` ORDER BY s.start_at, s.id`, b.args,
+	store.In(&b.Where, "s.order_id", ids)
+	_, err := store.Collect(ctx, q, `SELECT `+stepColumns+` FROM scheduled_steps s WHERE `+b.String()+` ORDER BY s.start_at, s.id`, b.Args,
 		func(scan func(...any) error) (struct{}, error) {
 			var st Step
 			r := stepRow{st: &st}

@@ -77,7 +77,7 @@ func (w *Worklist) noteOnce(ctx context.Context, s record.Scope, act string) fun
 // workitems reads a batch by start time, narrowed down by the keys that have a column.
 func (w *Worklist) workitems(ctx context.Context, s record.Scope, keys *dicom.DataSet, after *workitem) ([]*workitem, error) {
 	b := &sqlText{}
-	b.and(w.db.ScopeSQL(s, "u.institution_id", "u.patient_id", &b.args))
+	b.And(w.db.ScopeSQL(s, "u.institution_id", "u.patient_id", &b.Args))
 	for _, k := range []struct {
 		tag    dicom.Tag
 		column string
@@ -87,22 +87,22 @@ func (w *Worklist) workitems(ctx context.Context, s record.Scope, keys *dicom.Da
 		{dicom.SOPInstanceUID, "u.uid"},
 	} {
 		if v := keys.Strs(k.tag); plainText(v) {
-			in(b, k.column, v)
+			store.In(&b.Where, k.column, v)
 		}
 	}
 	if text := keys.Str(workitemStart); text != "" {
 		if window, ok := parseSpan(dicom.DT, text, w.opt.Zone); ok {
 			if !window.from.IsZero() {
-				b.and("u.start_at >= " + b.arg(record.Micros(window.from)))
+				b.And("u.start_at >= " + b.Arg(record.Micros(window.from)))
 			}
 			if !window.to.IsZero() {
-				b.and("u.start_at < " + b.arg(record.Micros(window.to)))
+				b.And("u.start_at < " + b.Arg(record.Micros(window.to)))
 			}
 		}
 	}
 	if after != nil {
-		b.and("(u.start_at, u.id) > (" + b.arg(after.start) + ", " + b.arg(string(after.id)) + ")")
+		b.And("(u.start_at, u.id) > (" + b.Arg(after.start) + ", " + b.Arg(string(after.id)) + ")")
 	}
-	return store.Collect(ctx, w.db, `SELECT `+workitemColumns+` FROM workitems u WHERE `+b.where()+
-		` ORDER BY u.start_at, u.id LIMIT `+fmt.Sprint(findBatch), b.args, scanWorkitem)
+	return store.Collect(ctx, w.db, `SELECT `+workitemColumns+` FROM workitems u WHERE `+b.String()+
+		` ORDER BY u.start_at, u.id LIMIT `+fmt.Sprint(findBatch), b.Args, scanWorkitem)
 }

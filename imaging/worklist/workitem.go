@@ -192,10 +192,10 @@ func (w *Worklist) save(ctx context.Context, tx *store.Tx, u *workitem) error {
 // workitemIn reads a workitem of the scope. UIDs are an institution's own: the caller's comes first.
 func (w *Worklist) workitemIn(ctx context.Context, q store.Querier, s record.Scope, uid dicom.UID) (*workitem, error) {
 	b := &sqlText{}
-	b.and("u.uid = " + b.arg(string(uid)))
-	b.and(w.db.ScopeSQL(s, "u.institution_id", "u.patient_id", &b.args))
-	u, err := scanWorkitem(q.QueryRow(ctx, `SELECT `+workitemColumns+` FROM workitems u WHERE `+b.where()+
-		` ORDER BY CASE WHEN u.institution_id = `+b.arg(string(s.Actor.Institution))+` THEN 0 ELSE 1 END, u.id LIMIT 1`, b.args...).Scan)
+	b.And("u.uid = " + b.Arg(string(uid)))
+	b.And(w.db.ScopeSQL(s, "u.institution_id", "u.patient_id", &b.Args))
+	u, err := scanWorkitem(q.QueryRow(ctx, `SELECT `+workitemColumns+` FROM workitems u WHERE `+b.String()+
+		` ORDER BY CASE WHEN u.institution_id = `+b.Arg(string(s.Actor.Institution))+` THEN 0 ELSE 1 END, u.id LIMIT 1`, b.Args...).Scan)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, refuse(StatusNoWorkitem)
 	}

@@ -96,14 +96,14 @@ type ActionFilter struct {
 // Actions lists the action log, the newest entries first.
 func (d *Desk) Actions(ctx context.Context, s record.Scope, f ActionFilter) ([]Action, error) {
 	b := d.within(s, "a.institution_id", f.Laboratory)
-	b.equal("s.device", f.Device)
-	b.equal("s.analyte", f.Analyte)
-	b.equal("a.hold_id", string(f.Hold))
+	b.Equal("s.device", f.Device)
+	b.Equal("s.analyte", f.Analyte)
+	b.Equal("a.hold_id", string(f.Hold))
 	b.between("a.at", f.From, f.To)
 	b.before("a.id", f.Page)
 	query := `SELECT a.id, s.institution_id, s.device, s.analyte, a.hold_id, a.point_id, a.at, a.recorded_at, a.recorded_by, a.by_name, a.cause, a.correction, a.comment,
-		a.restart FROM qc_actions a JOIN qc_series s ON s.id = a.series_id WHERE ` + b.where() + ` ORDER BY a.id DESC LIMIT ` + b.arg(limit(f.Page))
-	return store.Collect(ctx, d.db, query, b.args, func(scan func(...any) error) (a Action, err error) {
+		a.restart FROM qc_actions a JOIN qc_series s ON s.id = a.series_id WHERE ` + b.String() + ` ORDER BY a.id DESC LIMIT ` + b.Arg(limit(f.Page))
+	return store.Collect(ctx, d.db, query, b.Args, func(scan func(...any) error) (a Action, err error) {
 		var at, recorded int64
 		var restart int
 		err = scan(&a.ID, &a.Of.Laboratory, &a.Of.Device, &a.Of.Analyte, &a.Hold, &a.Point, &at, &recorded, &a.RecordedBy, &a.ByName, &a.Cause, &a.Correction,
@@ -115,9 +115,9 @@ func (d *Desk) Actions(ctx context.Context, s record.Scope, f ActionFilter) ([]A
 
 func (b *sqlText) between(column string, from, to time.Time) {
 	if !from.IsZero() {
-		b.and(column + " >= " + b.arg(record.Micros(from)))
+		b.And(column + " >= " + b.Arg(record.Micros(from)))
 	}
 	if !to.IsZero() {
-		b.and(column + " < " + b.arg(record.Micros(to)))
+		b.And(column + " < " + b.Arg(record.Micros(to)))
 	}
 }

@@ -49,13 +49,13 @@ func (d *Desk) Board(ctx context.Context, s record.Scope, f BoardFilter) (lines 
 		f.At = now
 	}
 	b := d.within(s, "s.institution_id", f.Laboratory)
-	b.equal("s.device", f.Device)
-	b.equal("s.analyte", f.Analyte)
+	b.Equal("s.device", f.Device)
+	b.Equal("s.analyte", f.Analyte)
 	b.after("s.id", f.Page)
 	n := min(limit(f.Page), mostPage)
 	query := `SELECT s.id, s.institution_id, s.device, s.analyte, (SELECT COUNT(*) FROM qc_holds h WHERE h.series_id = s.id AND h.decision = ''),
-		(SELECT COALESCE(MAX(p.at), 0) FROM qc_points p WHERE p.series_id = s.id) FROM qc_series s WHERE ` + b.where() + ` ORDER BY s.id LIMIT ` + b.arg(n+1)
-	all, err := store.Collect(ctx, d.db, query, b.args, func(scan func(...any) error) (l Line, err error) {
+		(SELECT COALESCE(MAX(p.at), 0) FROM qc_points p WHERE p.series_id = s.id) FROM qc_series s WHERE ` + b.String() + ` ORDER BY s.id LIMIT ` + b.Arg(n+1)
+	all, err := store.Collect(ctx, d.db, query, b.Args, func(scan func(...any) error) (l Line, err error) {
 		var last int64
 		err = scan(&l.ID, &l.Of.Laboratory, &l.Of.Device, &l.Of.Analyte, &l.Waiting, &last)
 		l.LastAt = record.FromMicros(last)

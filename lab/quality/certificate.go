@@ -144,7 +144,7 @@ func (d *Desk) Revoke(ctx context.Context, s record.Scope, id CertificateID, fro
 // Certificate gives one certificate.
 func (d *Desk) Certificate(ctx context.Context, s record.Scope, id CertificateID) (Certificate, error) {
 	b := d.within(s, "institution_id", "")
-	b.equal("id", string(id))
+	b.Equal("id", string(id))
 	found, err := d.certificates(ctx, b, store.Page{})
 	if err == nil && (len(found) == 0 || id == "") {
 		err = record.Errorf(record.NotFound, "no certificate %s", id)
@@ -168,11 +168,11 @@ func (d *Desk) Certificates(ctx context.Context, s record.Scope, f CertificateFi
 	b := d.within(s, "institution_id", f.Laboratory)
 	b.after("id", f.Page)
 	if f.Analyte != "" {
-		b.and("id IN (SELECT certificate_id FROM eqa_certificate_analytes WHERE analyte = " + b.arg(f.Analyte) + ")")
+		b.And("id IN (SELECT certificate_id FROM eqa_certificate_analytes WHERE analyte = " + b.Arg(f.Analyte) + ")")
 	}
 	if !f.ValidAt.IsZero() {
-		at := b.arg(record.Micros(f.ValidAt))
-		b.and("from_at <= " + at + " AND until_at > " + at + " AND (revoked_at = 0 OR revoked_from > " + at + ")")
+		at := b.Arg(record.Micros(f.ValidAt))
+		b.And("from_at <= " + at + " AND until_at > " + at + " AND (revoked_at = 0 OR revoked_from > " + at + ")")
 	}
 	f.Page.Limit = min(limit(f.Page), mostCertificatesRow+1)
 	return d.certificates(ctx, b, f.Page)
@@ -180,8 +180,8 @@ func (d *Desk) Certificates(ctx context.Context, s record.Scope, f CertificateFi
 
 func (d *Desk) certificates(ctx context.Context, b *sqlText, page store.Page) ([]Certificate, error) {
 	query := `SELECT id, institution_id, number, issuer, scope, from_at, until_at, note, recorded_at, recorded_by, revoked_from, revoked_at, revoked_by, revoke_reason
-		FROM eqa_certificates WHERE ` + b.where() + ` ORDER BY id LIMIT ` + b.arg(limit(page))
-	out, err := store.Collect(ctx, d.db, query, b.args, func(scan func(...any) error) (c Certificate, err error) {
+		FROM eqa_certificates WHERE ` + b.String() + ` ORDER BY id LIMIT ` + b.Arg(limit(page))
+	out, err := store.Collect(ctx, d.db, query, b.Args, func(scan func(...any) error) (c Certificate, err error) {
 		var from, until, recorded, revokedFrom, revoked int64
 		err = scan(&c.ID, &c.Laboratory, &c.Number, &c.Issuer, &c.Scope, &from, &until, &c.Note, &recorded, &c.RecordedBy, &revokedFrom, &revoked, &c.RevokedBy, &c.RevokeReason)
 		c.From, c.Until, c.RecordedAt = record.FromMicros(from), record.FromMicros(until), record.FromMicros(recorded)

@@ -56,12 +56,12 @@ type Hold struct {
 // analysers of the laboratory. It is for a transaction of the centre as well as for reading.
 func (d *Desk) Held(ctx context.Context, q store.Querier, laboratory record.InstitutionID, device, analyte string, at time.Time) (Hold, bool, error) {
 	b := &sqlText{}
-	b.and("s.institution_id = " + b.arg(string(laboratory)))
-	b.and("s.analyte = " + b.arg(analyte))
-	b.equal("s.device", device)
-	us := b.arg(record.Micros(at))
-	b.and("h.decision IN ('', 'repeat') AND h.since_at < " + us + " AND (h.good_at = 0 OR h.good_at > " + us + ")")
-	found, err := holds(ctx, q, b.where()+` ORDER BY h.failed_at DESC LIMIT 1`, b.args...)
+	b.And("s.institution_id = " + b.Arg(string(laboratory)))
+	b.And("s.analyte = " + b.Arg(analyte))
+	b.Equal("s.device", device)
+	us := b.Arg(record.Micros(at))
+	b.And("h.decision IN ('', 'repeat') AND h.since_at < " + us + " AND (h.good_at = 0 OR h.good_at > " + us + ")")
+	found, err := holds(ctx, q, b.String()+` ORDER BY h.failed_at DESC LIMIT 1`, b.Args...)
 	if err != nil || len(found) == 0 {
 		return Hold{}, false, err
 	}
@@ -314,14 +314,14 @@ type HoldFilter struct {
 // Holds lists holds, the newest first.
 func (d *Desk) Holds(ctx context.Context, s record.Scope, f HoldFilter) ([]Hold, error) {
 	b := d.within(s, "h.institution_id", f.Laboratory)
-	b.equal("s.device", f.Device)
-	b.equal("s.analyte", f.Analyte)
+	b.Equal("s.device", f.Device)
+	b.Equal("s.analyte", f.Analyte)
 	b.before("h.id", f.Page)
 	if f.Waiting {
-		b.and("h.decision = ''")
+		b.And("h.decision = ''")
 	}
-	cond := b.where() + ` ORDER BY h.id DESC LIMIT ` + b.arg(limit(f.Page))
-	return holds(ctx, d.db, cond, b.args...)
+	cond := b.String() + ` ORDER BY h.id DESC LIMIT ` + b.Arg(limit(f.Page))
+	return holds(ctx, d.db, cond, b.Args...)
 }
 
 const holdQuery = `SELECT h.id, s.institution_id, s.device, s.analyte, h.point_id, h.rules, h.since_at, h.failed_at, h.last_failed_at, h.opened_at, h.good_at,

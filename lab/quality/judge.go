@@ -151,15 +151,15 @@ func behind(ctx context.Context, q store.Querier, id SeriesID, from time.Time, j
 // earlier reads the last points before an instant, of all levels or of one, with what a chart needs of them.
 func earlier(ctx context.Context, q store.Querier, id SeriesID, from time.Time, of *levelLot, n int) ([]Point, error) {
 	b := &sqlText{}
-	b.and("series_id = " + b.arg(string(id)))
-	b.and("at < " + b.arg(record.Micros(from)))
-	b.and("voided_at = 0")
+	b.And("series_id = " + b.Arg(string(id)))
+	b.And("at < " + b.Arg(record.Micros(from)))
+	b.And("voided_at = 0")
 	if of != nil {
-		b.and("level = " + b.arg(of.level))
-		b.and("lot_id = " + b.arg(string(of.lot)))
+		b.And("level = " + b.Arg(of.level))
+		b.And("lot_id = " + b.Arg(string(of.lot)))
 	}
-	query := `SELECT id, number, level, lot_id, run, value, unit, at FROM qc_points WHERE ` + b.where() + ` ORDER BY at DESC, number DESC LIMIT ` + b.arg(n)
-	out, err := store.Collect(ctx, q, query, b.args, func(scan func(...any) error) (p Point, err error) {
+	query := `SELECT id, number, level, lot_id, run, value, unit, at FROM qc_points WHERE ` + b.String() + ` ORDER BY at DESC, number DESC LIMIT ` + b.Arg(n)
+	out, err := store.Collect(ctx, q, query, b.Args, func(scan func(...any) error) (p Point, err error) {
 		var value string
 		var at int64
 		err = scan(&p.ID, &p.Number, &p.Level, &p.Lot, &p.Run, &value, &p.Unit, &at)

@@ -60,23 +60,23 @@ func (d *Desk) Levey(ctx context.Context, s record.Scope, f LeveyFilter) (Levey,
 		return out, record.Errorf(record.NotFound, "no such series")
 	}
 	b := &sqlText{}
-	b.and("p.series_id = " + b.arg(string(f.Of.ID())))
-	b.equal("p.level", f.Level)
-	b.equal("p.lot_id", string(f.Lot))
+	b.And("p.series_id = " + b.Arg(string(f.Of.ID())))
+	b.Equal("p.level", f.Level)
+	b.Equal("p.lot_id", string(f.Lot))
 	b.between("p.at", f.From, f.To)
 	if !f.Voided {
-		b.and("p.voided_at = 0")
+		b.And("p.voided_at = 0")
 	}
 	if f.Page.After != "" {
 		last, err := d.Point(ctx, s, PointID(f.Page.After))
 		if err != nil {
 			return out, err
 		}
-		b.and("(p.at, p.number) > (" + b.arg(record.Micros(last.At)) + ", " + b.arg(last.Number) + ")")
+		b.And("(p.at, p.number) > (" + b.Arg(record.Micros(last.At)) + ", " + b.Arg(last.Number) + ")")
 	}
-	query := `SELECT ` + pointColumns + pointTables + `WHERE ` + b.where() + ` ORDER BY p.at, p.number LIMIT ` + b.arg(limit(f.Page))
+	query := `SELECT ` + pointColumns + pointTables + `WHERE ` + b.String() + ` ORDER BY p.at, p.number LIMIT ` + b.Arg(limit(f.Page))
 	var err error
-	if out.Points, err = store.Collect(ctx, d.db, query, b.args, scanPoint); err != nil || len(out.Points) == 0 {
+	if out.Points, err = store.Collect(ctx, d.db, query, b.Args, scanPoint); err != nil || len(out.Points) == 0 {
 		return out, err
 	}
 	return out, d.against(ctx, s, f, &out)

@@ -71,8 +71,8 @@ func (d *Desk) AddMaterial(ctx context.Context, s record.Scope, m Material) (Mat
 func (d *Desk) Materials(ctx context.Context, s record.Scope, laboratory record.InstitutionID, page store.Page) ([]Material, error) {
 	b := d.within(s, "institution_id", laboratory)
 	b.after("id", page)
-	query := `SELECT id, institution_id, name, manufacturer, matrix, created_at FROM qc_materials WHERE ` + b.where() + ` ORDER BY id LIMIT ` + b.arg(limit(page))
-	return store.Collect(ctx, d.db, query, b.args, func(scan func(...any) error) (m Material, err error) {
+	query := `SELECT id, institution_id, name, manufacturer, matrix, created_at FROM qc_materials WHERE ` + b.String() + ` ORDER BY id LIMIT ` + b.Arg(limit(page))
+	return store.Collect(ctx, d.db, query, b.Args, func(scan func(...any) error) (m Material, err error) {
 		var at int64
 		err = scan(&m.ID, &m.Laboratory, &m.Name, &m.Manufacturer, &m.Matrix, &at)
 		m.CreatedAt = record.FromMicros(at)
@@ -178,10 +178,10 @@ func (d *Desk) Lots(ctx context.Context, s record.Scope, laboratory record.Insti
 	b := d.within(s, "institution_id", laboratory)
 	b.after("id", page)
 	if open {
-		b.and("closed_at = 0")
+		b.And("closed_at = 0")
 	}
-	cond := b.where() + ` ORDER BY id LIMIT ` + b.arg(limit(page))
-	return lots(ctx, d.db, cond, b.args...)
+	cond := b.String() + ` ORDER BY id LIMIT ` + b.Arg(limit(page))
+	return lots(ctx, d.db, cond, b.Args...)
 }
 
 func lots(ctx context.Context, q store.Querier, cond string, args ...any) ([]Lot, error) {

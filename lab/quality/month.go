@@ -62,13 +62,13 @@ func (d *Desk) Months(ctx context.Context, s record.Scope, f MonthFilter) (out [
 	from := d.day(record.Date{Year: f.Year, Month: f.Month, Day: 1})
 	to := d.day(record.Date{Year: f.Year, Month: f.Month + 1, Day: 1})
 	b := d.within(s, "s.institution_id", f.Laboratory)
-	b.equal("s.device", f.Device)
-	b.equal("s.analyte", f.Analyte)
+	b.Equal("s.device", f.Device)
+	b.Equal("s.analyte", f.Analyte)
 	b.after("s.id", f.Page)
-	b.and("EXISTS (SELECT 1 FROM qc_points p WHERE p.series_id = s.id AND p.at >= " + b.arg(record.Micros(from)) + " AND p.at < " + b.arg(record.Micros(to)) + ")")
+	b.And("EXISTS (SELECT 1 FROM qc_points p WHERE p.series_id = s.id AND p.at >= " + b.Arg(record.Micros(from)) + " AND p.at < " + b.Arg(record.Micros(to)) + ")")
 	n := min(limit(f.Page), mostPage)
-	query := `SELECT s.institution_id, s.device, s.analyte FROM qc_series s WHERE ` + b.where() + ` ORDER BY s.id LIMIT ` + b.arg(n+1)
-	all, err := store.List(ctx, d.db, query, b.args, func(x *Series) []any { return []any{&x.Laboratory, &x.Device, &x.Analyte} })
+	query := `SELECT s.institution_id, s.device, s.analyte FROM qc_series s WHERE ` + b.String() + ` ORDER BY s.id LIMIT ` + b.Arg(n+1)
+	all, err := store.List(ctx, d.db, query, b.Args, func(x *Series) []any { return []any{&x.Laboratory, &x.Device, &x.Analyte} })
 	if err != nil {
 		return nil, "", err
 	}

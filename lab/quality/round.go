@@ -97,10 +97,10 @@ func (d *Desk) AddProgramme(ctx context.Context, s record.Scope, p Programme) (P
 // Programmes lists programmes in the order of their entry. They hold nobody's data: everybody may read them.
 func (d *Desk) Programmes(ctx context.Context, page store.Page) ([]Programme, error) {
 	b := &sqlText{}
-	b.and("1=1")
+	b.And("1=1")
 	b.after("id", page)
-	query := `SELECT id, institution_id, organiser, scope, name, year, created_at FROM eqa_programmes WHERE ` + b.where() + ` ORDER BY id LIMIT ` + b.arg(limit(page))
-	return store.Collect(ctx, d.db, query, b.args, func(scan func(...any) error) (p Programme, err error) {
+	query := `SELECT id, institution_id, organiser, scope, name, year, created_at FROM eqa_programmes WHERE ` + b.String() + ` ORDER BY id LIMIT ` + b.Arg(limit(page))
+	return store.Collect(ctx, d.db, query, b.Args, func(scan func(...any) error) (p Programme, err error) {
 		var at int64
 		err = scan(&p.ID, &p.Owner, &p.Organiser, &p.Scope, &p.Name, &p.Year, &at)
 		p.CreatedAt = record.FromMicros(at)
@@ -276,14 +276,14 @@ func submit(ctx context.Context, tx *store.Tx, s record.Scope, laboratory record
 // Rounds lists rounds in which a laboratory of the scope takes part, or that the scope keeps; without samples.
 func (d *Desk) Rounds(ctx context.Context, s record.Scope, laboratory record.InstitutionID, page store.Page) ([]Round, error) {
 	b := &sqlText{}
-	b.and("(" + d.db.ScopeSQL(s, "r.institution_id", "", &b.args) + " OR EXISTS (SELECT 1 FROM eqa_participants p WHERE p.round_id = r.id AND " +
-		d.db.ScopeSQL(s, "p.institution_id", "", &b.args) + "))")
+	b.And("(" + d.db.ScopeSQL(s, "r.institution_id", "", &b.Args) + " OR EXISTS (SELECT 1 FROM eqa_participants p WHERE p.round_id = r.id AND " +
+		d.db.ScopeSQL(s, "p.institution_id", "", &b.Args) + "))")
 	if laboratory != "" {
-		b.and("r.id IN (SELECT round_id FROM eqa_participants WHERE institution_id = " + b.arg(string(laboratory)) + ")")
+		b.And("r.id IN (SELECT round_id FROM eqa_participants WHERE institution_id = " + b.Arg(string(laboratory)) + ")")
 	}
 	b.before("r.id", page)
-	query := roundQuery + b.where() + ` ORDER BY r.id DESC LIMIT ` + b.arg(limit(page))
-	return store.Collect(ctx, d.db, query, b.args, scanRound)
+	query := roundQuery + b.String() + ` ORDER BY r.id DESC LIMIT ` + b.Arg(limit(page))
+	return store.Collect(ctx, d.db, query, b.Args, scanRound)
 }
 
 const roundQuery = `SELECT r.id, r.programme_id, r.institution_id, r.name, r.opens_at, r.closes_at, r.published_at FROM eqa_rounds r WHERE `

@@ -73,10 +73,10 @@ func (d *Desk) Strays(ctx context.Context, s record.Scope, laboratory record.Ins
 	b := d.within(s, "institution_id", laboratory)
 	b.before("id", page)
 	if waiting {
-		b.and("resolution = ''")
+		b.And("resolution = ''")
 	}
-	cond := b.where() + ` ORDER BY id DESC LIMIT ` + b.arg(limit(page))
-	return strays(ctx, d.db, cond, b.args...)
+	cond := b.String() + ` ORDER BY id DESC LIMIT ` + b.Arg(limit(page))
+	return strays(ctx, d.db, cond, b.Args...)
 }
 
 func strays(ctx context.Context, q store.Querier, cond string, args ...any) ([]Stray, error) {

@@ -80,10 +80,10 @@ func (d *Desk) Reserve(ctx context.Context, s record.Scope, at record.Institutio
 // Blocks lists what was reserved for institutions of the scope, the newest first.
 func (d *Desk) Blocks(ctx context.Context, s record.Scope, at record.InstitutionID, limit int) ([]Block, error) {
 	b := &sqlText{}
-	b.and(d.db.ScopeSQL(s, "b.institution_id", "", &b.args))
-	b.equal("b.institution_id", string(at))
+	b.And(d.db.ScopeSQL(s, "b.institution_id", "", &b.Args))
+	b.Equal("b.institution_id", string(at))
 	return store.Collect(ctx, d.db, `SELECT b.id, b.institution_id, b.prefix, b.first_number, b.last_number, b.device, b.reserved_at, b.reserved_by
-		FROM barcode_blocks b WHERE `+b.where()+` ORDER BY b.id DESC LIMIT `+b.arg(min(max(limit, 1), 1000)), b.args,
+		FROM barcode_blocks b WHERE `+b.String()+` ORDER BY b.id DESC LIMIT `+b.Arg(min(max(limit, 1), 1000)), b.Args,
 		func(scan func(...any) error) (b Block, err error) {
 			var at int64
 			err = scan(&b.ID, &b.Institution, &b.Prefix, &b.First, &b.Last, &b.Device, &at, &b.ReservedBy)

@@ -131,10 +131,10 @@ func boxNamed(ctx context.Context, q store.Querier, name string) (Box, error) {
 // boxIn finds a box of the scope with its manifest.
 func (d *Desk) boxIn(ctx context.Context, q store.Querier, s record.Scope, name string) (Box, error) {
 	b := &sqlText{}
-	n := b.arg(name)
-	b.and("(x.id = " + n + " OR x.barcode = " + n + ")")
-	b.and(d.reach(b, s, "x", false))
-	x, err := scanBox(q.QueryRow(ctx, `SELECT `+boxColumns+` FROM specimen_boxes x WHERE `+b.where(), b.args...).Scan)
+	n := b.Arg(name)
+	b.And("(x.id = " + n + " OR x.barcode = " + n + ")")
+	b.And(d.reach(b, s, "x", false))
+	x, err := scanBox(q.QueryRow(ctx, `SELECT `+boxColumns+` FROM specimen_boxes x WHERE `+b.String(), b.Args...).Scan)
 	if err != nil {
 		return x, missing(err, "no box %s", record.Clip(name, maxBarcode))
 	}
@@ -238,18 +238,18 @@ func (d *Desk) Box(ctx context.Context, s record.Scope, name string) (Box, error
 // Boxes lists boxes of the scope without their manifests, the newest first; state is one or all. page goes on behind one's end.
 func (d *Desk) Boxes(ctx context.Context, s record.Scope, state BoxState, limit int, page string) ([]Box, string, error) {
 	b := &sqlText{}
-	b.and(d.reach(b, s, "x", false))
-	b.equal("x.state", string(state))
+	b.And(d.reach(b, s, "x", false))
+	b.Equal("x.state", string(state))
 	if page != "" {
 		at, id, err := openPage(page)
 		if err != nil {
 			return nil, "", err
 		}
-		b.and("(x.created_at, x.id) < (" + b.arg(at) + ", " + b.arg(id) + ")")
+		b.And("(x.created_at, x.id) < (" + b.Arg(at) + ", " + b.Arg(id) + ")")
 	}
 	limit = min(max(limit, 1), 500)
-	found, err := store.Collect(ctx, d.db, `SELECT `+boxColumns+` FROM specimen_boxes x WHERE `+b.where()+` ORDER BY x.created_at DESC, x.id DESC LIMIT `+
-		b.arg(limit+1), b.args, scanBox)
+	found, err := store.Collect(ctx, d.db, `SELECT `+boxColumns+` FROM specimen_boxes x WHERE `+b.String()+` ORDER BY x.created_at DESC, x.id DESC LIMIT `+
+		b.Arg(limit+1), b.Args, scanBox)
 	if err != nil || len(found) <= limit {
 		return found, "", err
 	}

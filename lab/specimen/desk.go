@@ -174,9 +174,9 @@ func (d *Desk) reach(b *sqlText, s record.Scope, table string, patient bool) str
 	if patient {
 		column = table + ".patient_id"
 	}
-	made := d.db.ScopeSQL(s, table+".institution_id", column, &b.args)
+	made := d.db.ScopeSQL(s, table+".institution_id", column, &b.Args)
 	mine := record.Scope{Institutions: atWork(s)}
-	return "(" + made + " OR " + d.db.ScopeSQL(mine, table+".laboratory_id", "", &b.args) + ")"
+	return "(" + made + " OR " + d.db.ScopeSQL(mine, table+".laboratory_id", "", &b.Args) + ")"
 }
 
 // atWork is the institution where the caller works, if its scope holds it.

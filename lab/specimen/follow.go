@@ -276,7 +276,7 @@ func openLines(lines []Line) (out []*Line) {
 
 func orderByID(ctx context.Context, q store.Querier, id OrderID) (Order, error) {
 	b := &sqlText{}
-	b.and("o.id = " + b.arg(string(id)))
+	b.And("o.id = " + b.Arg(string(id)))
 	return orderWhere(ctx, q, b, "no order "+string(id))
 }
 

@@ -42,8 +42,8 @@ func (d *Desk) Orders(ctx context.Context, s record.Scope, f OrderFilter) ([]Ord
 	if err != nil {
 		return nil, "", err
 	}
-	found, err := store.Collect(ctx, d.db, `SELECT `+orderColumns+` FROM lab_orders o WHERE `+b.where()+` ORDER BY o.ordered_at DESC, o.id DESC LIMIT `+
-		b.arg(f.Limit+1), b.args, scanOrder)
+	found, err := store.Collect(ctx, d.db, `SELECT `+orderColumns+` FROM lab_orders o WHERE `+b.String()+` ORDER BY o.ordered_at DESC, o.id DESC LIMIT `+
+		b.Arg(f.Limit+1), b.Args, scanOrder)
 	if err != nil {
 		return nil, "", err
 	}
@@ -69,33 +69,33 @@ func (d *Desk) Orders(ctx context.Context, s record.Scope, f OrderFilter) ([]Ord
 
 func (d *Desk) ordersQuery(s record.Scope, f OrderFilter) (*sqlText, error) {
 	b := &sqlText{}
-	b.and(d.db.ScopeSQL(s, "o.institution_id", "o.patient_id", &b.args))
+	b.And(d.db.ScopeSQL(s, "o.institution_id", "o.patient_id", &b.Args))
 	if !f.From.IsZero() {
-		b.and("o.ordered_at >= " + b.arg(record.Micros(f.From)))
+		b.And("o.ordered_at >= " + b.Arg(record.Micros(f.From)))
 	}
 	if !f.To.IsZero() {
-		b.and("o.ordered_at < " + b.arg(record.Micros(f.To)))
+		b.And("o.ordered_at < " + b.Arg(record.Micros(f.To)))
 	}
-	b.equal("o.patient_id", string(f.Patient))
-	b.equal("o.institution_id", string(f.Institution))
-	b.equal("o.local_number", f.LocalNumber)
+	b.Equal("o.patient_id", string(f.Patient))
+	b.Equal("o.institution_id", string(f.Institution))
+	b.Equal("o.local_number", f.LocalNumber)
 	if f.Status != "" {
-		b.and("EXISTS (SELECT 1 FROM lab_order_lines l WHERE l.order_id = o.id AND l.status = " + b.arg(string(f.Status)) + ")")
+		b.And("EXISTS (SELECT 1 FROM lab_order_lines l WHERE l.order_id = o.id AND l.status = " + b.Arg(string(f.Status)) + ")")
 	}
 	if f.Number != "" {
-		n := b.arg(f.Number)
-		b.and("(o.number = " + n + " OR EXISTS (SELECT 1 FROM lab_order_lines l WHERE l.order_id = o.id AND l.placer = " + n + "))")
+		n := b.Arg(f.Number)
+		b.And("(o.number = " + n + " OR EXISTS (SELECT 1 FROM lab_order_lines l WHERE l.order_id = o.id AND l.placer = " + n + "))")
 	}
 	if name := strings.TrimSpace(f.Name.Reveal()); name != "" {
-		like := b.arg(store.LikeText(strings.ToLower(name)) + "%")
-		b.and(`(LOWER(o.name) LIKE ` + like + ` ESCAPE '\' OR LOWER(o.latin) LIKE ` + like + ` ESCAPE '\')`)
+		like := b.Arg(store.LikeText(strings.ToLower(name)) + "%")
+		b.And(`(LOWER(o.name) LIKE ` + like + ` ESCAPE '\' OR LOWER(o.latin) LIKE ` + like + ` ESCAPE '\')`)
 	}
 	if f.Page != "" {
 		at, id, err := openPage(f.Page)
 		if err != nil {
 			return nil, err
 		}
-		b.and("(o.ordered_at, o.id) < (" + b.arg(at) + ", " + b.arg(id) + ")")
+		b.And("(o.ordered_at, o.id) < (" + b.Arg(at) + ", " + b.Arg(id) + ")")
 	}
 	return b, nil
 }

@@ -42,7 +42,7 @@ func (d *Desk) Manifest(ctx context.Context, s record.Scope, name string) (Manif
 		return m, err
 	}
 	b := &sqlText{}
-	b.and("p.id IN (SELECT t.specimen_id FROM specimen_box_tubes t WHERE t.box_id = " + b.arg(string(x.ID)) + ")")
+	b.And("p.id IN (SELECT t.specimen_id FROM specimen_box_tubes t WHERE t.box_id = " + b.Arg(string(x.ID)) + ")")
 	found, err := specimensWhere(ctx, d.db, b, "")
 	if err != nil {
 		return m, err

@@ -81,19 +81,19 @@ func scanLine(scan func(...any) error) (Line, error) {
 }
 
 func linesWhere(ctx context.Context, q store.Querier, b *sqlText) ([]Line, error) {
-	return store.Collect(ctx, q, `SELECT `+lineColumns+` FROM lab_order_lines l WHERE `+b.where()+` ORDER BY l.order_id, l.number`, b.args, scanLine)
+	return store.Collect(ctx, q, `SELECT `+lineColumns+` FROM lab_order_lines l WHERE `+b.String()+` ORDER BY l.order_id, l.number`, b.Args, scanLine)
 }
 
 // orderIn reads one order of the scope with its lines and tubes.
 func (d *Desk) orderIn(ctx context.Context, q store.Querier, s record.Scope, id OrderID) (Order, error) {
 	b := &sqlText{}
-	b.and("o.id = " + b.arg(string(id)))
-	b.and(d.db.ScopeSQL(s, "o.institution_id", "o.patient_id", &b.args))
+	b.And("o.id = " + b.Arg(string(id)))
+	b.And(d.db.ScopeSQL(s, "o.institution_id", "o.patient_id", &b.Args))
 	return orderWhere(ctx, q, b, fmt.Sprintf("no order %s", id))
 }
 
 func orderWhere(ctx context.Context, q store.Querier, b *sqlText, missing string) (Order, error) {
-	o, err := scanOrder(q.QueryRow(ctx, `SELECT `+orderColumns+` FROM lab_orders o WHERE `+b.where(), b.args...).Scan)
+	o, err := scanOrder(q.QueryRow(ctx, `SELECT `+orderColumns+` FROM lab_orders o WHERE `+b.String(), b.Args...).Scan)
 	if errors.Is(err, sql.ErrNoRows) {
 		return Order{}, record.Errorf(record.NotFound, "%s", missing)
 	}
@@ -115,7 +115,7 @@ func withParts(ctx context.Context, q store.Querier, orders []*Order) error {
 		ids = append(ids, o.ID)
 	}
 	b := &sqlText{}
-	in(b, "l.order_id", ids)
+	store.In(b, "l.order_id", ids)
 	lines, err := linesWhere(ctx, q, b)
 	if err != nil {
 		return err
@@ -124,8 +124,8 @@ func withParts(ctx context.Context, q store.Querier, orders []*Order) error {
 		at[l.Order].Lines = append(at[l.Order].Lines, l)
 	}
 	b = &sqlText{}
-	in(b, "p.order_id", ids)
-	tubes, err := store.Collect(ctx, q, `SELECT `+specimenColumns+` FROM specimens p WHERE `+b.where()+` ORDER BY p.order_id, p.number`, b.args, scanSpecimen)
+	store.In(b, "p.order_id", ids)
+	tubes, err := store.Collect(ctx, q, `SELECT `+specimenColumns+` FROM specimens p WHERE `+b.String()+` ORDER BY p.order_id, p.number`, b.Args, scanSpecimen)
 	if err != nil {
 		return err
 	}

@@ -66,11 +66,11 @@ func (d *Desk) WaitingSince(ctx context.Context, s record.Scope, since time.Time
 		return nil, record.Errorf(record.Denied, "not permitted for institution %s", s.Actor.Institution)
 	}
 	b := &sqlText{}
-	b.and("p.laboratory_id = " + b.arg(string(at[0])))
-	b.and("p.state IN ('received', 'analysis')")
-	b.and("p.received_at > 0 AND p.received_at >= " + b.arg(record.Micros(since)))
-	b.and("EXISTS (SELECT 1 FROM lab_order_lines l WHERE l.specimen_id = p.id AND l.status IN ('open', 'in_analysis'))")
-	found, err := specimensWhere(ctx, d.db, b, `ORDER BY p.received_at, p.id LIMIT `+b.arg(min(max(limit, 1), 1000)))
+	b.And("p.laboratory_id = " + b.Arg(string(at[0])))
+	b.And("p.state IN ('received', 'analysis')")
+	b.And("p.received_at > 0 AND p.received_at >= " + b.Arg(record.Micros(since)))
+	b.And("EXISTS (SELECT 1 FROM lab_order_lines l WHERE l.specimen_id = p.id AND l.status IN ('open', 'in_analysis'))")
+	found, err := specimensWhere(ctx, d.db, b, `ORDER BY p.received_at, p.id LIMIT `+b.Arg(min(max(limit, 1), 1000)))
 	if err != nil {
 		return nil, err
 	}
@@ -110,8 +110,8 @@ func (d *Desk) ordersOf(ctx context.Context, tubes []Specimen) (map[OrderID]*Ord
 			ids[i] = some[i].Order
 		}
 		b := &sqlText{}
-		in(b, "o.id", ids)
-		found, err := store.Collect(ctx, d.db, `SELECT `+orderColumns+` FROM lab_orders o WHERE `+b.where(), b.args, scanOrder)
+		store.In(b, "o.id", ids)
+		found, err := store.Collect(ctx, d.db, `SELECT `+orderColumns+` FROM lab_orders o WHERE `+b.String(), b.Args, scanOrder)
 		if err != nil {
 			return nil, err
 		}
@@ -120,6 +120,21 @@ func (d *Desk) ordersOf(ctx context.Context, tubes []Specimen) (map[OrderID]*Ord
 		}
 	}
 	return out, nil
+}
+
+// Outward is a line as it is written to the laboratory that measures, open or not. What is to be done with it says the caller.
+func (o *Order) Outward(l *Line) observation.Order {
+	tube := &Specimen{}
+	for i := range o.Specimens {
+		if o.Specimens[i].ID == l.Specimen {
+			tube = &o.Specimens[i]
+		}
+	}
+	out := askedLine(o, tube, l)
+	if l.Item.Code == l.Code {
+		out.Service.System = l.Item.System
+	}
+	return out
 }
 
 func askedLine(o *Order, sp *Specimen, l *Line) observation.Order {

@@ -55,20 +55,20 @@ func (d *Desk) ordersBefore(ctx context.Context, q store.Querier, o *Order) ([]T
 		items = append(items, cmp.Or(l.Code, d.needOf(ctx, o, l).Item, itemOf(l.Item)))
 	}
 	b := &sqlText{}
-	me := b.arg(string(o.Patient))
-	b.and("l.patient_id IN (SELECT CAST(" + me + " AS TEXT) UNION SELECT same.id FROM patients me JOIN patients same ON same.person = me.person WHERE me.id = " + me + ")")
-	in(b, "l.item", items)
-	b.and("l.status <> 'cancelled'")
-	b.and("l.ordered_at >= " + b.arg(record.Micros(d.db.Now().Add(-d.recentDays()))))
-	b.and("l.order_id <> " + b.arg(string(o.ID)))
-	at := b.arg(string(o.Institution))
+	me := b.Arg(string(o.Patient))
+	b.And("l.patient_id IN (SELECT CAST(" + me + " AS TEXT) UNION SELECT same.id FROM patients me JOIN patients same ON same.person = me.person WHERE me.id = " + me + ")")
+	store.In(b, "l.item", items)
+	b.And("l.status <> 'cancelled'")
+	b.And("l.ordered_at >= " + b.Arg(record.Micros(d.db.Now().Add(-d.recentDays()))))
+	b.And("l.order_id <> " + b.Arg(string(o.ID)))
+	at := b.Arg(string(o.Institution))
 	if o.Grade == record.Certain {
-		b.and("(l.institution_id = " + at + " OR NOT EXISTS (SELECT 1 FROM scope_withdrawals WHERE scope_patient = l.patient_id))")
+		b.And("(l.institution_id = " + at + " OR NOT EXISTS (SELECT 1 FROM scope_withdrawals WHERE scope_patient = l.patient_id))")
 	} else {
-		b.and("l.institution_id = " + at)
+		b.And("l.institution_id = " + at)
 	}
-	return store.Collect(ctx, q, `SELECT l.item, l.institution_id, l.status, l.ordered_at, l.reported_at FROM lab_order_lines l WHERE `+b.where()+
-		` ORDER BY l.ordered_at DESC LIMIT `+b.arg(maxTested), b.args, func(scan func(...any) error) (t Tested, err error) {
+	return store.Collect(ctx, q, `SELECT l.item, l.institution_id, l.status, l.ordered_at, l.reported_at FROM lab_order_lines l WHERE `+b.String()+
+		` ORDER BY l.ordered_at DESC LIMIT `+b.Arg(maxTested), b.Args, func(scan func(...any) error) (t Tested, err error) {
 		var status LineStatus
 		var ordered, reported int64
 		err = scan(&t.Item, &t.Institution, &status, &ordered, &reported)

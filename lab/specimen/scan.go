@@ -129,10 +129,10 @@ func (d *Desk) reached(ctx context.Context, q store.Querier, s record.Scope, bar
 		return "", record.Errorf(record.Invalid, "barcode: want 1 to %d printable characters", maxBarcode)
 	}
 	b := &sqlText{}
-	b.and("c.barcode = " + b.arg(barcode))
-	b.and(d.reach(b, s, "p", false))
-	found, err := store.List(ctx, q, `SELECT p.id, p.state, c.retired_at FROM specimen_barcodes c JOIN specimens p ON p.id = c.specimen_id WHERE `+b.where()+
-		` LIMIT 20`, b.args, func(f *foundTube) []any { return []any{&f.id, &f.state, &f.retired} })
+	b.And("c.barcode = " + b.Arg(barcode))
+	b.And(d.reach(b, s, "p", false))
+	found, err := store.List(ctx, q, `SELECT p.id, p.state, c.retired_at FROM specimen_barcodes c JOIN specimens p ON p.id = c.specimen_id WHERE `+b.String()+
+		` LIMIT 20`, b.Args, func(f *foundTube) []any { return []any{&f.id, &f.state, &f.retired} })
 	if err != nil {
 		return "", err
 	}
@@ -281,11 +281,11 @@ func (sc *Scan) said(ctx context.Context, tx *store.Tx, at record.InstitutionID,
 // specimenIn reads one tube of the scope; patient asks for a scope that holds what is said of the patient too.
 func (d *Desk) specimenIn(ctx context.Context, q store.Querier, s record.Scope, id SpecimenID, patient bool) (Specimen, error) {
 	b := &sqlText{}
-	b.and("p.id = " + b.arg(string(id)))
+	b.And("p.id = " + b.Arg(string(id)))
 	if patient {
-		b.and(d.db.ScopeSQL(s, "p.institution_id", "p.patient_id", &b.args))
+		b.And(d.db.ScopeSQL(s, "p.institution_id", "p.patient_id", &b.Args))
 	} else {
-		b.and(d.reach(b, s, "p", false))
+		b.And(d.reach(b, s, "p", false))
 	}
 	found, err := specimensWhere(ctx, q, b, "")
 	if err != nil {

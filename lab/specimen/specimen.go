@@ -142,7 +142,7 @@ func specimenOf(ctx context.Context, q store.Querier, id SpecimenID) (Specimen, 
 
 // specimensWhere reads tubes with their lines.
 func specimensWhere(ctx context.Context, q store.Querier, b *sqlText, rest string) ([]Specimen, error) {
-	out, err := store.Collect(ctx, q, `SELECT `+specimenColumns+` FROM specimens p WHERE `+b.where()+" "+rest, b.args, scanSpecimen)
+	out, err := store.Collect(ctx, q, `SELECT `+specimenColumns+` FROM specimens p WHERE `+b.String()+" "+rest, b.Args, scanSpecimen)
 	if err != nil {
 		return nil, err
 	}
@@ -166,7 +166,7 @@ func withLines(ctx context.Context, q store.Querier, all []*Specimen) error {
 			ids[i] = sp.ID
 		}
 		b := &sqlText{}
-		in(b, "l.specimen_id", ids)
+		store.In(b, "l.specimen_id", ids)
 		lines, err := linesWhere(ctx, q, b)
 		if err != nil {
 			return err

@@ -4,47 +4,15 @@ import (
 	"database/sql"
 	"encoding/base64"
 	"errors"
-	"fmt"
 	"strconv"
 	"strings"
 
 	"github.com/lianzhen/lianzhen/record"
+	"github.com/lianzhen/lianzhen/store"
 )
 
-// sqlText gathers conditions and their arguments.
-type sqlText struct {
-	conds []string
-	args  []any
-}
-
-func (b *sqlText) arg(v any) string {
-	b.args = append(b.args, v)
-	return fmt.Sprintf("$%d", len(b.args))
-}
-
-func (b *sqlText) and(cond string) { b.conds = append(b.conds, cond) }
-
-func (b *sqlText) equal(column, v string) {
-	if v != "" {
-		b.and(column + " = " + b.arg(v))
-	}
-}
-
-func (b *sqlText) where() string {
-	if len(b.conds) == 0 {
-		return "1=1"
-	}
-	return strings.Join(b.conds, " AND ")
-}
-
-// in asks for one of the values, of which there is at least one.
-func in[S ~string](b *sqlText, column string, values []S) {
-	marks := make([]string, len(values))
-	for i, v := range values {
-		marks[i] = b.arg(string(v))
-	}
-	b.and(column + " IN (" + strings.Join(marks, ",") + ")")
-}
+// sqlText gathers the conditions of a query.
+type sqlText = store.Where
 
 // pageAt and openPage name where a page of rows ended that are sorted by an instant and an id.
 func pageAt(at int64, id string) string {

@@ -103,8 +103,8 @@ func taking(at record.InstitutionID, o observation.Order) (*taken, error) {
 
 func linesOf(ctx context.Context, q store.Querier, at record.InstitutionID, placer string) ([]Line, error) {
 	b := &sqlText{}
-	b.and("l.institution_id = " + b.arg(string(at)))
-	b.and("l.placer = " + b.arg(placer))
+	b.And("l.institution_id = " + b.Arg(string(at)))
+	b.And("l.placer = " + b.Arg(placer))
 	return linesWhere(ctx, q, b)
 }
 
@@ -152,10 +152,10 @@ func (d *Desk) takeLine(ctx context.Context, tx *store.Tx, t *taken, known []Lin
 func (d *Desk) orderFor(ctx context.Context, tx *store.Tx, t *taken, known []Line) (*Order, error) {
 	b := &sqlText{}
 	if len(known) > 0 {
-		b.and("o.id = " + b.arg(string(known[0].Order)))
+		b.And("o.id = " + b.Arg(string(known[0].Order)))
 	} else {
-		b.and("o.institution_id = " + b.arg(string(t.order.Institution)))
-		b.and("o.number = " + b.arg(t.order.Number))
+		b.And("o.institution_id = " + b.Arg(string(t.order.Institution)))
+		b.And("o.number = " + b.Arg(t.order.Number))
 	}
 	o, err := orderWhere(ctx, tx, b, "")
 	if record.KindOf(err) == record.NotFound {

@@ -112,12 +112,12 @@ func checkReadings(readings []Reading) error {
 
 func insertReadings(ctx context.Context, tx *store.Tx, id BoxID, some []Reading) error {
 	b := &sqlText{}
-	box := b.arg(string(id))
+	box := b.Arg(string(id))
 	rows := make([]string, len(some))
 	for i, r := range some {
-		rows[i] = fmt.Sprintf("(%s,%s,%s,%s)", box, b.arg(record.Micros(r.At)), b.arg(r.Source), b.arg(r.MilliC))
+		rows[i] = fmt.Sprintf("(%s,%s,%s,%s)", box, b.Arg(record.Micros(r.At)), b.Arg(r.Source), b.Arg(r.MilliC))
 	}
-	_, err := tx.Exec(ctx, `INSERT INTO specimen_box_readings (box_id, at, source, mc) VALUES `+strings.Join(rows, ",")+` ON CONFLICT DO NOTHING`, b.args...)
+	_, err := tx.Exec(ctx, `INSERT INTO specimen_box_readings (box_id, at, source, mc) VALUES `+strings.Join(rows, ",")+` ON CONFLICT DO NOTHING`, b.Args...)
 	return err
 }
 

@@ -71,11 +71,11 @@ func (d *Desk) Turnarounds(ctx context.Context, s record.Scope, from, to time.Ti
 		return nil, record.Errorf(record.Invalid, "want a time from and a later time to")
 	}
 	b := &sqlText{}
-	b.and(d.reach(b, s, "p", false))
-	b.and("p.ordered_at >= " + b.arg(record.Micros(from)))
-	b.and("p.ordered_at < " + b.arg(record.Micros(to)))
+	b.And(d.reach(b, s, "p", false))
+	b.And("p.ordered_at >= " + b.Arg(record.Micros(from)))
+	b.And("p.ordered_at < " + b.Arg(record.Micros(to)))
 	rows, err := store.Collect(ctx, d.db, `SELECT p.institution_id, p.laboratory_id, p.priority, p.ordered_at, p.collected_at, p.received_at, p.started_at, p.reported_at
-		FROM specimens p WHERE `+b.where()+` ORDER BY p.ordered_at DESC LIMIT `+itoa(MaxTurnaround), b.args, func(scan func(...any) error) (sp Specimen, err error) {
+		FROM specimens p WHERE `+b.String()+` ORDER BY p.ordered_at DESC LIMIT `+itoa(MaxTurnaround), b.Args, func(scan func(...any) error) (sp Specimen, err error) {
 		var at [5]int64
 		err = scan(&sp.Institution, &sp.Laboratory, &sp.Priority, &at[0], &at[1], &at[2], &at[3], &at[4])
 		for i, to := range []*time.Time{&sp.OrderedAt, &sp.CollectedAt, &sp.ReceivedAt, &sp.StartedAt, &sp.ReportedAt} {

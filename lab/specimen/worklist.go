@@ -42,7 +42,7 @@ var statesOf = map[List][]State{
 
 // stuck is the condition of a tube that should have been scanned again by now.
 func (d *Desk) stuck(b *sqlText) string {
-	return "(p.state IN ('collected', 'packed', 'transport') AND (p.state_at < " + b.arg(record.Micros(d.db.Now().Add(-d.opt.LostAfter))) +
+	return "(p.state IN ('collected', 'packed', 'transport') AND (p.state_at < " + b.Arg(record.Micros(d.db.Now().Add(-d.opt.LostAfter))) +
 		" OR p.marks LIKE '% " + FlagMissing + " %'))"
 }
 
@@ -51,17 +51,17 @@ func (d *Desk) listed(b *sqlText, l List) error {
 	if !ok {
 		return record.Errorf(record.Invalid, "list: not one of ours")
 	}
-	c := &sqlText{args: b.args}
-	in(c, "p.state", states)
-	cond := c.where()
+	c := &sqlText{Args: b.Args}
+	store.In(c, "p.state", states)
+	cond := c.String()
 	switch l {
 	case AllLost:
 		cond = "(" + cond + " OR " + d.stuck(c) + ")"
 	case AtClinic, OnTheWay:
 		cond = "(" + cond + " AND NOT " + d.stuck(c) + ")"
 	}
-	b.args = c.args
-	b.and(cond)
+	b.Args = c.Args
+	b.And(cond)
 	return nil
 }
 
@@ -87,11 +87,11 @@ func (d *Desk) Find(ctx context.Context, s record.Scope, f Filter) ([]Specimen, 
 	}
 	f.Limit = min(f.Limit, 500)
 	b := &sqlText{}
-	b.and(d.reach(b, s, "p", true))
+	b.And(d.reach(b, s, "p", true))
 	if err := d.filter(b, f); err != nil {
 		return nil, "", err
 	}
-	found, err := specimensWhere(ctx, d.db, b, `ORDER BY p.state_at, p.id LIMIT `+b.arg(f.Limit+1))
+	found, err := specimensWhere(ctx, d.db, b, `ORDER BY p.state_at, p.id LIMIT `+b.Arg(f.Limit+1))
 	if err != nil {
 		return nil, "", err
 	}
@@ -114,29 +114,29 @@ func (d *Desk) filter(b *sqlText, f Filter) error {
 			return err
 		}
 	}
-	b.equal("p.institution_id", string(f.Institution))
-	b.equal("p.laboratory_id", string(f.Laboratory))
-	b.equal("p.patient_id", string(f.Patient))
-	b.equal("p.order_id", string(f.Order))
+	b.Equal("p.institution_id", string(f.Institution))
+	b.Equal("p.laboratory_id", string(f.Laboratory))
+	b.Equal("p.patient_id", string(f.Patient))
+	b.Equal("p.order_id", string(f.Order))
 	if !f.ReceivedFrom.IsZero() {
-		b.and("p.received_at >= " + b.arg(record.Micros(f.ReceivedFrom)))
+		b.And("p.received_at >= " + b.Arg(record.Micros(f.ReceivedFrom)))
 	}
 	if !f.ReceivedTo.IsZero() {
-		b.and("p.received_at > 0 AND p.received_at < " + b.arg(record.Micros(f.ReceivedTo)))
+		b.And("p.received_at > 0 AND p.received_at < " + b.Arg(record.Micros(f.ReceivedTo)))
 	}
 	if f.Expiring {
-		b.and("p.deadline_at > 0 AND p.deadline_at < " + b.arg(record.Micros(d.db.Now().Add(d.opt.ExpiringIn))))
-		b.and("p.state IN ('collected', 'packed', 'transport', 'received', 'analysis', 'stored')")
+		b.And("p.deadline_at > 0 AND p.deadline_at < " + b.Arg(record.Micros(d.db.Now().Add(d.opt.ExpiringIn))))
+		b.And("p.state IN ('collected', 'packed', 'transport', 'received', 'analysis', 'stored')")
 	}
 	if f.Recollect {
-		b.and("p.replaces_id <> ''")
+		b.And("p.replaces_id <> ''")
 	}
 	if f.Page != "" {
 		at, id, err := openPage(f.Page)
 		if err != nil {
 			return err
 		}
-		b.and("(p.state_at, p.id) > (" + b.arg(at) + ", " + b.arg(id) + ")")
+		b.And("(p.state_at, p.id) > (" + b.Arg(at) + ", " + b.Arg(id) + ")")
 	}
 	return nil
 }
@@ -148,9 +148,9 @@ const countedFor = 90 * 24 * time.Hour
 func (d *Desk) Count(ctx context.Context, s record.Scope, f Filter) (map[List]int, error) {
 	f.List, f.Page = "", ""
 	b := &sqlText{}
-	b.and("(p.state IN ('planned', 'collected', 'packed', 'transport', 'received', 'analysis', 'lost') OR p.state IN ('reported', 'rejected', 'stored', " +
-		"'discarded', 'cancelled') AND p.state_at >= " + b.arg(record.Micros(d.db.Now().Add(-countedFor))) + ")")
-	b.and(d.reach(b, s, "p", true))
+	b.And("(p.state IN ('planned', 'collected', 'packed', 'transport', 'received', 'analysis', 'lost') OR p.state IN ('reported', 'rejected', 'stored', " +
+		"'discarded', 'cancelled') AND p.state_at >= " + b.Arg(record.Micros(d.db.Now().Add(-countedFor))) + ")")
+	b.And(d.reach(b, s, "p", true))
 	if err := d.filter(b, f); err != nil {
 		return nil, err
 	}
@@ -160,8 +160,8 @@ func (d *Desk) Count(ctx context.Context, s record.Scope, f Filter) (map[List]in
 		n     int
 	}
 	stuck := "CASE WHEN " + d.stuck(b) + " THEN 1 ELSE 0 END"
-	rows, err := store.List(ctx, d.db, `SELECT q.state, q.stuck, COUNT(*) FROM (SELECT p.state, `+stuck+` AS stuck FROM specimens p WHERE `+b.where()+
-		`) q GROUP BY q.state, q.stuck`, b.args, func(c *count) []any { return []any{&c.state, &c.stuck, &c.n} })
+	rows, err := store.List(ctx, d.db, `SELECT q.state, q.stuck, COUNT(*) FROM (SELECT p.state, `+stuck+` AS stuck FROM specimens p WHERE `+b.String()+
+		`) q GROUP BY q.state, q.stuck`, b.Args, func(c *count) []any { return []any{&c.state, &c.stuck, &c.n} })
 	if err != nil {
 		return nil, err
 	}

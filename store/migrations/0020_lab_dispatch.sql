@@ -13,6 +13,8 @@ CREATE TABLE lab_subscriptions (
   thin            INTEGER NOT NULL DEFAULT 0, -- 1: ids only
   elsewhere       INTEGER NOT NULL DEFAULT 0, -- 1: only what another laboratory measured
   preliminary     INTEGER NOT NULL DEFAULT 0, -- 1: also reports that are not complete
+  orders          INTEGER NOT NULL DEFAULT 0, -- 1: of mllp; the institution is a laboratory and is sent the orders that it is to measure
+  results         INTEGER NOT NULL DEFAULT 0, -- 1: results too where orders is 1; where it is 0 they always are
   active          INTEGER NOT NULL,
   since           BIGINT NOT NULL,            -- events after this one
   created_by      TEXT NOT NULL,
@@ -36,13 +38,14 @@ CREATE TABLE lab_deliveries (
   subscription_id TEXT NOT NULL,
   institution_id  TEXT NOT NULL,
   seq             BIGINT NOT NULL,            -- of the event that made it: its place in the line
-  subject         TEXT NOT NULL,              -- the report, or the recall
+  subject         TEXT NOT NULL,              -- the report, the recall, or the order
   report_id       TEXT NOT NULL,
   patient_id      TEXT NOT NULL,
-  act             TEXT NOT NULL,              -- lab.released lab.corrected lab.withdrawn lab.recalled
-  version         INTEGER NOT NULL,           -- of the report, at least
+  act             TEXT NOT NULL,              -- lab.released lab.corrected lab.withdrawn lab.recalled; lab_order.* specimen.*
+  version         INTEGER NOT NULL,           -- of the report or order, at least
   sent_version    INTEGER NOT NULL DEFAULT 0, -- that the receiver has taken
   noted_version   INTEGER NOT NULL DEFAULT 0, -- whose values may have left
+  told            TEXT NOT NULL DEFAULT '',   -- of an order: what the receiver knows of its lines, by their numbers
   state           TEXT NOT NULL,              -- waiting pending refused stuck delivered skipped
   attempts        INTEGER NOT NULL DEFAULT 0, -- of all
   tries           INTEGER NOT NULL DEFAULT 0, -- in vain, of this content
