@@ -132,6 +132,20 @@ func (b *Book) Profile(ctx context.Context, id DeviceID) (Profile, error) {
 	return profileOf(ctx, b.db, id)
 }
 
+// LinkByID is a device with its newest profile; NotFound where there is none. Closed devices too: what they sent may have to be read again.
+func (b *Book) LinkByID(ctx context.Context, id DeviceID) (Device, error) {
+	rows, err := store.List(ctx, b.db, `SELECT `+deviceColumns+` FROM devices WHERE id = $1`, []any{string(id)}, (*deviceRow).fields)
+	if err != nil {
+		return Device{}, fmt.Errorf("link: %w", err)
+	}
+	if len(rows) == 0 {
+		return Device{}, record.Errorf(record.NotFound, "device %s", id)
+	}
+	d := rows[0].device()
+	d.Profile, err = profileOf(ctx, b.db, id)
+	return d, err
+}
+
 func profileOf(ctx context.Context, q store.Querier, id DeviceID) (Profile, error) {
 	var p Profile
 	var at int64

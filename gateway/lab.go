@@ -263,6 +263,6 @@ func (s *labServer) ListParkedResults(ctx context.Context, req *pb.ListParkedRes
 	if err != nil {
 		return nil, err
 	}
-	page, next := cut(all, size, func(p lab.Parked) string { return p.Message })
+	page, next := cut(all, size, lab.Parked.Cursor)
 	return &pb.ListParkedResultsResponse{Results: each(page, parkedToPB), NextPageToken: next}, nil
 }

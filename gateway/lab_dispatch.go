@@ -1,4 +1,4 @@
-// LabDispatchService: results on their way back to who ordered them.
+// LabDispatchService: results on their way back to who ordered them, orders on their way to who measures.
 
 package gateway
 
@@ -9,6 +9,7 @@ import (
 	"google.golang.org/protobuf/types/known/durationpb"
 
 	"github.com/lianzhen/lianzhen/lab/dispatch"
+	"github.com/lianzhen/lianzhen/lab/specimen"
 	pb "github.com/lianzhen/lianzhen/proto/lianzhen/v1"
 	"github.com/lianzhen/lianzhen/record"
 )
@@ -37,15 +38,16 @@ func subscriptionFromPB(m *pb.LabSubscription) dispatch.Subscription {
 	return dispatch.Subscription{
 		ID: dispatch.SubscriptionID(m.GetSubscriptionId()), Institution: record.InstitutionID(m.GetInstitutionId()), Kind: subscriptionKinds.in(m.GetKind()),
 		Name: m.GetName(), Endpoint: m.GetEndpoint(), TLS: m.GetTls(), Authority: m.GetAuthority(), Profile: m.GetProfile(), Thin: m.GetThin(),
-		Elsewhere: m.GetElsewhere(), Preliminary: m.GetPreliminary(), Active: m.GetActive(), Version: version,
+		Elsewhere: m.GetElsewhere(), Preliminary: m.GetPreliminary(), Orders: m.GetOrders(), Results: m.GetResults(),
+		Active: m.GetActive(), Version: version,
 	}
 }
 
 func subscriptionToPB(s dispatch.Subscription) *pb.LabSubscription {
 	return &pb.LabSubscription{
 		SubscriptionId: string(s.ID), InstitutionId: string(s.Institution), Kind: subscriptionKinds.out(s.Kind), Name: s.Name, Endpoint: s.Endpoint, Tls: s.TLS,
-		Authority: s.Authority, Profile: s.Profile, Thin: s.Thin, Elsewhere: s.Elsewhere, Preliminary: s.Preliminary, Active: s.Active,
-		Etag: strconv.Itoa(s.Version), CreatedBy: string(s.CreatedBy), CreatedByName: s.CreatedByName, CreatedAt: instant(s.CreatedAt),
+		Authority: s.Authority, Profile: s.Profile, Thin: s.Thin, Elsewhere: s.Elsewhere, Preliminary: s.Preliminary, Orders: s.Orders, Results: s.Results,
+		Active: s.Active, Etag: strconv.Itoa(s.Version), CreatedBy: string(s.CreatedBy), CreatedByName: s.CreatedByName, CreatedAt: instant(s.CreatedAt),
 		ChangedAt: instant(s.ChangedAt), Stuck: s.Stuck, Tries: int32(s.Tries), FailingSince: instant(s.FailingSince), NextAt: instant(s.NextAt),
 		Trouble: s.Trouble, DeliveredAt: instant(s.DeliveredAt), Open: int32(s.Open), Attention: int32(s.Attention),
 	}
@@ -113,6 +115,7 @@ func deliveryToPB(d dispatch.Delivery) *pb.LabDelivery {
 		PatientId: string(d.Patient), Act: d.Act, Version: int32(d.Version), SentVersion: int32(d.SentVersion), State: deliveryStates.out(d.State),
 		Attempts: int32(d.Attempts), FailingSince: instant(d.FailingSince), NextAt: instant(d.NextAt), Code: d.Code, Error: d.Error, Reason: d.Reason,
 		DecidedBy: string(d.DecidedBy), CreatedAt: instant(d.CreatedAt), AttemptedAt: instant(d.AttemptedAt), EndedAt: instant(d.EndedAt),
+		OrderId: string(d.Order()),
 	}
 }
 
@@ -130,7 +133,8 @@ func (s *labDispatchServer) ListLabDeliveries(ctx context.Context, req *pb.ListL
 	}
 	size := pageSize(req.GetPageSize())
 	all, err := s.Dispatch.Deliveries(ctx, scopeOf(ctx), dispatch.Filter{
-		Subscription: dispatch.SubscriptionID(req.GetSubscriptionId()), Report: record.ExamID(req.GetReportId()), State: deliveryStates.in(req.GetState()),
+		Subscription: dispatch.SubscriptionID(req.GetSubscriptionId()), Report: record.ExamID(req.GetReportId()),
+		Order: specimen.OrderID(req.GetOrderId()), State: deliveryStates.in(req.GetState()),
 		Attention: req.GetAttention(), Before: dispatch.DeliveryID(before), Limit: size + 1,
 	})
 	if err != nil {

@@ -59,7 +59,7 @@ func LabLink(book *authz.Book) func(context.Context, string) (lab.Link, error) {
 		if !record.ValidID(id) {
 			return lab.Link{}, record.Errorf(record.NotFound, "no link")
 		}
-		d, err := book.Profile(ctx, authz.DeviceID(id))
-		return lab.Link{ID: id, Profile: d.YAML}, err
+		d, err := book.LinkByID(ctx, authz.DeviceID(id))
+		return lab.Link{ID: id, Name: d.Name, Profile: d.Profile.YAML}, err
 	}
 }

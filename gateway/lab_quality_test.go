@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"context"
 	"fmt"
 	"testing"
 	"time"
@@ -166,6 +167,18 @@ func TestCertificatesAndAssessmentOverGRPC(t *testing.T) {
 		Samples: []*pb.EqaSample{{Sample: "202611", Analyte: "GLU", Unit: "mmol/L"}}, LaboratoryIds: []string{string(storetest.LeadHospital), string(storetest.Suwu)},
 	}})
 	must(t, err)
+	for name, c := range map[string]struct {
+		as   context.Context
+		want int
+	}{"keeper": {bureau, 2}, "laboratory": {tech, 1}} {
+		seen, err := api.GetEqaRound(c.as, &pb.GetEqaRoundRequest{RoundId: round.GetRoundId()})
+		if err != nil || len(seen.GetLaboratoryIds()) != c.want {
+			t.Errorf("%s: %v %v", name, seen, err)
+		}
+		if list, err := api.ListEqaRounds(c.as, &pb.ListEqaRoundsRequest{}); err != nil || len(list.GetRounds()) != 1 {
+			t.Errorf("%s: %v %v", name, list, err)
+		}
+	}
 	_, err = api.SubmitEqaValues(tech, &pb.SubmitEqaValuesRequest{RoundId: round.GetRoundId(), Values: []*pb.EqaValue{{Sample: "202611", Analyte: "GLU", Value: "5.30"}}})
 	must(t, err)
 	told := &pb.PublishEqaTargetsRequest{RoundId: round.GetRoundId(), Samples: []*pb.EqaSample{{Sample: "202611", Analyte: "GLU", Target: "5.00", AllowableError: "7", GroupSd: "0.15"}}}

@@ -7,6 +7,9 @@ import (
 	"testing"
 	"time"
 
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/types/known/fieldmaskpb"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/lianzhen/lianzhen/authz"
@@ -67,6 +70,15 @@ func TestATubeGoesThroughTheDoors(t *testing.T) {
 		t.Errorf("%v", w)
 	}
 	code, tube := tubes[0]["barcode"].(string), tubes[0]["specimenId"].(string)
+	for name, req := range map[string]*pb.UpdateLabOrderRequest{
+		"no order": {}, "no mask": {LabOrder: &pb.LabOrder{LabOrderId: id, Ward: "1"}},
+		"only etag": {LabOrder: &pb.LabOrder{LabOrderId: id}, UpdateMask: &fieldmaskpb.FieldMask{Paths: []string{"etag"}}},
+		"no field":  {LabOrder: &pb.LabOrder{LabOrderId: id}, UpdateMask: &fieldmaskpb.FieldMask{Paths: []string{"patient"}}},
+	} {
+		if _, err := pb.NewLabSpecimenServiceClient(h.conn).UpdateLabOrder(as(clinic.token), req); status.Code(err) != codes.InvalidArgument {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
 	labels := rowsIn(clinic.call(t, "POST", "specimens:labels", fmt.Sprintf(`{"specimen_ids":[%q],"format":"LABEL_FORMAT_SVG"}`, tube), 200), "labels")
 	if len(labels) != 1 || labels[0]["patientName"] != "王小明" || !strings.HasPrefix(labels[0]["text"].(string), "<svg") {
 		t.Errorf("%v", labels)

@@ -14,3 +14,6 @@ type Desks struct {
 	Specimens *specimen.Desk
 	Quality   *quality.Desk
 }
+
+// Specimens is the desk of orders and tubes that the centre stands on.
+func (c *Centre) Specimens() *specimen.Desk { return c.desks.Specimens }

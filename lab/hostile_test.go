@@ -145,6 +145,12 @@ func TestNoAnswerHoldsWhatWasTakenBack(t *testing.T) {
 		if s := sheetOf(&h, pack); len(s.Rows) != 1 || s.Rows[0].Result != "4.30" || s.Rows[0].Was == nil || s.Rows[0].Was.Result != "4.20" {
 			t.Errorf("on paper: %+v", s.Rows)
 		}
+		b.send(t, b.lis, finalLink, oru("M4", "F1", at(4), potassiumOf("4.30", "W"))) // and where its sender takes it back
+		b.send(t, b.lis, finalLink, oru("M5", "F1", at(5), potassiumOf("4.50", "F")))
+		h = b.get(t, b.reviewer, id, History)
+		if s := sheetOf(&h, pack); len(s.Rows) != 1 || s.Rows[0].Result != "4.50" || s.Rows[0].Was != nil {
+			t.Errorf("on paper: %+v", s.Rows)
+		}
 	})
 }
 

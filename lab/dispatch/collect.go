@@ -24,10 +24,10 @@ const (
 	recalled  = "lab.recalled"
 )
 
-var acts = []string{released, corrected, withdrawn, recalled}
+var acts = []string{released, corrected, withdrawn, recalled, orderCreated, orderChanged, orderCancelled, recollect, collected}
 
 // weight orders acts: of two that become one delivery the heavier names it.
-var weight = map[string]int{recalled: 0, released: 1, corrected: 2, withdrawn: 3}
+var weight = map[string]int{recalled: 0, released: 1, corrected: 2, withdrawn: 3, orderChanged: 1, orderCancelled: 2}
 
 const (
 	feedLock    = "lab-dispatch" // one reads events and makes rows of them at a time
@@ -88,15 +88,19 @@ func (d *Desk) take(ctx context.Context, evs []record.Event, after, next int64) 
 		if err != nil {
 			return err
 		}
-		of := map[record.InstitutionID][]Subscription{}
+		of, orders := map[record.InstitutionID][]Subscription{}, false
 		for _, s := range all {
 			of[s.Institution] = append(of[s.Institution], s)
+			orders = orders || s.Orders
 		}
 		for _, e := range evs {
 			if e.Seq <= max(kept, after) {
 				continue
 			}
-			if err := d.enqueueAll(ctx, tx, of[e.Institution], e); err != nil {
+			if ofOrder(e.Act) && !orders {
+				continue
+			}
+			if err := d.enqueueAll(ctx, tx, of, e); err != nil {
 				return err
 			}
 		}
@@ -105,8 +109,16 @@ func (d *Desk) take(ctx context.Context, evs []record.Event, after, next int64) 
 	})
 }
 
-// enqueueAll puts an event into the outboxes of its institution.
-func (d *Desk) enqueueAll(ctx context.Context, tx *store.Tx, to []Subscription, e record.Event) error {
+// enqueueAll puts an event into the outboxes of its institution, one of an order into those of the laboratory.
+func (d *Desk) enqueueAll(ctx context.Context, tx *store.Tx, of map[record.InstitutionID][]Subscription, e record.Event) error {
+	if ofOrder(e.Act) {
+		n, err := d.orderNews(ctx, tx, e)
+		if err != nil {
+			return err
+		}
+		return enqueueFor(ctx, tx, of[n.laboratory], n, e)
+	}
+	to := of[e.Institution]
 	if len(to) == 0 {
 		return nil
 	}
@@ -117,6 +129,10 @@ func (d *Desk) enqueueAll(ctx context.Context, tx *store.Tx, to []Subscription, 
 	if e.Act == recalled && slices.ContainsFunc(to, func(s Subscription) bool { return string(s.ID) == n.reader }) {
 		return nil // a receiver gets the new state of the report and needs no other word
 	}
+	return enqueueFor(ctx, tx, to, n, e)
+}
+
+func enqueueFor(ctx context.Context, tx *store.Tx, to []Subscription, n news, e record.Event) error {
 	for i := range to {
 		if s := &to[i]; e.Seq > s.since && s.wants(n, e) {
 			if err := enqueue(ctx, tx, s, n, e); err != nil {
@@ -156,7 +172,12 @@ const recallMark = "recall:"
 
 // wants reports whether a subscription is told of an event.
 func (s *Subscription) wants(n news, e record.Event) bool {
-	if e.Act == recalled {
+	switch {
+	case ofOrder(e.Act):
+		return s.Orders
+	case s.Orders && !s.Results:
+		return false
+	case e.Act == recalled:
 		return s.Kind == Webhook
 	}
 	return !s.Elsewhere || n.laboratory != s.Institution
@@ -197,10 +218,14 @@ func enqueue(ctx context.Context, tx *store.Tx, s *Subscription, n news, e recor
 	if err != nil || newer > 0 && e.Act != recalled { // what was delivered was this state already
 		return err
 	}
+	known, err := toldBefore(ctx, tx, s, n.subject)
+	if err != nil {
+		return err
+	}
 	now := tx.Now()
 	_, err = tx.Exec(ctx, `INSERT INTO lab_deliveries (id, subscription_id, institution_id, seq, subject, report_id, patient_id, act, version, state, next_at,
-		reason, created_at, changed_at) VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$11,$11)`, record.NewID(now), string(s.ID), string(s.Institution), e.Seq,
-		n.subject, string(n.report), string(e.Patient), e.Act, n.version, string(state), record.Micros(now), n.reason)
+		reason, told, created_at, changed_at) VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$11,$11)`, record.NewID(now), string(s.ID), string(s.Institution), e.Seq,
+		n.subject, string(n.report), string(e.Patient), e.Act, n.version, string(state), record.Micros(now), n.reason, known)
 	if err != nil {
 		return fmt.Errorf("queue delivery: %w", err)
 	}

@@ -36,6 +36,7 @@ type outcome struct {
 	text    string
 	version int // of the report, that was sent
 	asOf    time.Time
+	told    string // what the receiver knows of the lines of an order if it took them
 	strange bool // an answer came that is not the message's own
 }
 
@@ -73,7 +74,7 @@ func (d *Desk) attempt(ctx context.Context, s *Subscription, to sender, x *Deliv
 		var ours error                                                       // of noting
 		limited, cancel := context.WithTimeout(ctx, d.opt.Dial+d.opt.Answer) // shorter than the lease: nothing leaves after it
 		out := to.send(limited, c.message, func() error {
-			ours = d.note(ctx, s, x, c.values)
+			ours = d.noteAll(ctx, s, x, &c)
 			return ours
 		})
 		cancel()
@@ -81,6 +82,9 @@ func (d *Desk) attempt(ctx context.Context, s *Subscription, to sender, x *Deliv
 			continue // it is read again
 		}
 		out.asOf, out.version = asOf, c.version
+		if c.order != nil {
+			out.told = c.order.after
+		}
 		return out, ours
 	}
 }
@@ -90,6 +94,7 @@ type composed struct {
 	message
 	version int       // of the report
 	values  *lab.Kept // the report, where the message has values of it
+	order   *sentOrder
 	instead *outcome
 }
 
@@ -107,6 +112,9 @@ func (d *Desk) compose(ctx context.Context, s *Subscription, x *Delivery) (compo
 	if x.Act == recalled {
 		m, err := recallMessage(s, x)
 		return composed{message: m, version: x.Version}, err
+	}
+	if x.Order() != "" {
+		return declinedIf(d.composeOrder(ctx, s, x))
 	}
 	k, err := d.centre.Outward(ctx, s.scope(), x.Report)
 	if record.KindOf(err) == record.NotFound {
@@ -131,11 +139,16 @@ func (d *Desk) compose(ctx context.Context, s *Subscription, x *Delivery) (compo
 	default:
 		c.message, err = d.oru(ctx, s, x, &k)
 	}
-	if err != nil && record.KindOf(err) != record.Internal && record.KindOf(err) != record.Unavailable {
-		c.instead, err = &outcome{fate: declined, text: "the message cannot be written: " + record.Public(err)}, nil
-	}
 	if !s.Thin && hasValues(&rep) {
 		c.values = &k
+	}
+	return declinedIf(c, err)
+}
+
+// declinedIf makes a message that cannot be written one that a person must look at.
+func declinedIf(c composed, err error) (composed, error) {
+	if err != nil && record.KindOf(err) != record.Internal && record.KindOf(err) != record.Unavailable {
+		c.instead, err = &outcome{fate: declined, text: "the message cannot be written: " + record.Public(err)}, nil
 	}
 	return c, err
 }
@@ -147,6 +160,14 @@ func hasValues(r *observation.Report) bool {
 		}
 	}
 	return false
+}
+
+// noteAll writes that something of a person is about to leave.
+func (d *Desk) noteAll(ctx context.Context, s *Subscription, x *Delivery, c *composed) error {
+	if c.order != nil {
+		return d.noteOrder(ctx, s, x, c)
+	}
+	return d.note(ctx, s, x, c.values)
 }
 
 // note writes that the receiver is about to be given values, once for each version: readers must be known when one is taken back.
@@ -208,14 +229,15 @@ func (d *Desk) settleDelivery(ctx context.Context, tx *store.Tx, s *Subscription
 	if out.fate == taken || out.fate == void {
 		ended = at
 	}
-	took := 0
+	took, knows := 0, ""
 	if out.fate == taken {
-		took = out.version
+		took, knows = out.version, out.told
 	}
 	res, err := tx.Exec(ctx, `UPDATE lab_deliveries SET state = CASE WHEN version > $2 THEN 'pending' ELSE $3 END,
 		ended_at = CASE WHEN version > $2 THEN 0 ELSE CAST($4 AS BIGINT) END, sent_version = CASE WHEN sent_version < $5 THEN $5 ELSE sent_version END,
-		attempts = attempts + 1, tries = 0, unanswered = 0, failing_since = 0, next_at = $6, attempted_at = $6, changed_at = $6, code = $7, error = $8
-		WHERE id = $1 AND state = 'pending'`, string(x.ID), max(out.version, x.Version), string(state), ended, took, at, out.code, out.text)
+		attempts = attempts + 1, tries = 0, unanswered = 0, failing_since = 0, next_at = $6, attempted_at = $6, changed_at = $6, code = $7, error = $8,
+		told = CASE WHEN $9 = '' THEN told ELSE $9 END
+		WHERE id = $1 AND state = 'pending'`, string(x.ID), max(out.version, x.Version), string(state), ended, took, at, out.code, out.text, knows)
 	if err != nil {
 		return fmt.Errorf("settle delivery: %w", err)
 	}
@@ -226,7 +248,7 @@ func (d *Desk) settleDelivery(ctx context.Context, tx *store.Tx, s *Subscription
 	switch out.fate {
 	case taken:
 		tx.Emit(x.event("lab.dispatched").By(s.scope()))
-		if x.Act != recalled {
+		if x.Act != recalled && x.Order() == "" {
 			return d.centre.Superseded(ctx, tx, s.scope(), x.Report, out.asOf)
 		}
 	case declined:

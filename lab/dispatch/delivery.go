@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/lianzhen/lianzhen/lab/specimen"
 	"github.com/lianzhen/lianzhen/record"
 	"github.com/lianzhen/lianzhen/store"
 )
@@ -28,7 +29,7 @@ const (
 	Skipped   State = "skipped"   // a person has said that it is not to be delivered, or there is nothing to say any more
 )
 
-// Delivery is one report on its way to one receiver.
+// Delivery is one report, or order, on its way to one receiver.
 type Delivery struct {
 	ID           DeliveryID
 	Subscription SubscriptionID
@@ -55,16 +56,17 @@ type Delivery struct {
 	EndedAt      time.Time
 
 	noted      int
+	told       string // of an order
 	unanswered int
 }
 
 const deliveryColumns = `d.id, d.subscription_id, d.institution_id, d.seq, d.subject, d.report_id, d.patient_id, d.act, d.version, d.sent_version,
-	d.noted_version, d.state, d.attempts, d.tries, d.unanswered, d.failing_since, d.next_at, d.code, d.error, d.reason, d.decided_by, d.created_at,
+	d.noted_version, d.told, d.state, d.attempts, d.tries, d.unanswered, d.failing_since, d.next_at, d.code, d.error, d.reason, d.decided_by, d.created_at,
 	d.changed_at, d.attempted_at, d.ended_at`
 
 func scanDelivery(scan func(...any) error) (d Delivery, err error) {
 	var failing, next, created, changed, attempted, ended int64
-	err = scan(&d.ID, &d.Subscription, &d.Institution, &d.Seq, &d.Subject, &d.Report, &d.Patient, &d.Act, &d.Version, &d.SentVersion, &d.noted, &d.State,
+	err = scan(&d.ID, &d.Subscription, &d.Institution, &d.Seq, &d.Subject, &d.Report, &d.Patient, &d.Act, &d.Version, &d.SentVersion, &d.noted, &d.told, &d.State,
 		&d.Attempts, &d.Tries, &d.unanswered, &failing, &next, &d.Code, &d.Error, &d.Reason, &d.DecidedBy, &created, &changed, &attempted, &ended)
 	d.FailingSince, d.NextAt, d.CreatedAt = record.FromMicros(failing), record.FromMicros(next), record.FromMicros(created)
 	d.ChangedAt, d.AttemptedAt, d.EndedAt = record.FromMicros(changed), record.FromMicros(attempted), record.FromMicros(ended)
@@ -83,6 +85,7 @@ func deliveries(ctx context.Context, q store.Querier, where string, args []any) 
 type Filter struct {
 	Subscription SubscriptionID
 	Report       record.ExamID
+	Order        specimen.OrderID
 	State        State
 	Attention    bool       // those that need a person
 	Before       DeliveryID // for the next page
@@ -96,9 +99,13 @@ func (d *Desk) Deliveries(ctx context.Context, s record.Scope, f Filter) ([]Deli
 		args = append(args, v)
 		return fmt.Sprintf("$%d", len(args))
 	}
+	order := ""
+	if f.Order != "" {
+		order = orderMark + string(f.Order)
+	}
 	where := []string{d.db.ScopeSQL(s, "d.institution_id", "", &args)}
 	for _, e := range []struct{ column, v string }{
-		{"d.subscription_id =", string(f.Subscription)}, {"d.report_id =", string(f.Report)}, {"d.state =", string(f.State)}, {"d.id <", string(f.Before)},
+		{"d.subscription_id =", string(f.Subscription)}, {"d.report_id =", string(f.Report)}, {"d.subject =", order}, {"d.state =", string(f.State)}, {"d.id <", string(f.Before)},
 	} {
 		if e.v != "" {
 			where = append(where, e.column+" "+arg(e.v))
@@ -148,6 +155,10 @@ func (x *Delivery) event(act string) record.Event {
 	e := record.Event{
 		Act: act, Institution: x.Institution, Patient: x.Patient, Kind: "lab-delivery", Object: string(x.ID), Outcome: record.Success,
 		Detail: map[string]string{"subscription": string(x.Subscription), "report": string(x.Report), "version": fmt.Sprint(x.Version)},
+	}
+	if id := x.Order(); id != "" {
+		delete(e.Detail, "report")
+		e.Detail["order"] = string(id)
 	}
 	if x.Code != "" {
 		e.Detail["code"] = x.Code

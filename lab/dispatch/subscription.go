@@ -41,6 +41,8 @@ type Subscription struct {
 	Thin        bool   // of a webhook: ids only, no values
 	Elsewhere   bool   // only what another laboratory measured for the institution
 	Preliminary bool   // also reports that are not complete; corrections and withdrawals always come
+	Orders      bool   // of MLLP: the institution is a laboratory, and is sent the orders that it is to measure
+	Results     bool   // of one with Orders: results as well
 	Active      bool   // while it is not, what happens is kept for later
 
 	CreatedBy     record.UserID
@@ -64,7 +66,7 @@ type Subscription struct {
 }
 
 const subscriptionColumns = `s.id, s.institution_id, s.kind, s.name, s.endpoint, s.tls, s.authority, s.profile, s.secret, s.thin, s.elsewhere, s.preliminary,
-	s.active, s.since, s.created_by, s.created_by_name, s.created_at, s.changed_at, s.version, s.stuck, s.tries, s.failing_since, s.next_at, s.trouble,
+	s.orders, s.results, s.active, s.since, s.created_by, s.created_by_name, s.created_at, s.changed_at, s.version, s.stuck, s.tries, s.failing_since, s.next_at, s.trouble,
 	s.delivered_at, s.owner,
 	(SELECT COUNT(*) FROM lab_deliveries d WHERE d.subscription_id = s.id AND d.ended_at = 0),
 	(SELECT COUNT(*) FROM lab_deliveries d WHERE d.subscription_id = s.id AND d.ended_at = 0 AND d.state IN ('refused', 'stuck'))`
@@ -72,7 +74,7 @@ const subscriptionColumns = `s.id, s.institution_id, s.kind, s.name, s.endpoint,
 func scanSubscription(scan func(...any) error) (s Subscription, err error) {
 	var created, changed, failing, next, delivered int64
 	err = scan(&s.ID, &s.Institution, &s.Kind, &s.Name, &s.Endpoint, &s.TLS, &s.Authority, &s.Profile, &s.secret, &s.Thin, &s.Elsewhere, &s.Preliminary,
-		&s.Active, &s.since, &s.CreatedBy, &s.CreatedByName, &created, &changed, &s.Version, &s.Stuck, &s.Tries, &failing, &next, &s.Trouble, &delivered,
+		&s.Orders, &s.Results, &s.Active, &s.since, &s.CreatedBy, &s.CreatedByName, &created, &changed, &s.Version, &s.Stuck, &s.Tries, &failing, &next, &s.Trouble, &delivered,
 		&s.owner, &s.Open, &s.Attention)
 	s.CreatedAt, s.ChangedAt, s.FailingSince = record.FromMicros(created), record.FromMicros(changed), record.FromMicros(failing)
 	s.NextAt, s.DeliveredAt = record.FromMicros(next), record.FromMicros(delivered)
@@ -113,6 +115,8 @@ func (d *Desk) check(s *Subscription) error {
 		return record.Errorf(record.Invalid, "profile and tls: of mllp only; a webhook's URL says https")
 	case s.Kind == MLLP && s.Thin:
 		return record.Errorf(record.Invalid, "thin: of webhooks only")
+	case s.Kind == Webhook && s.Orders:
+		return record.Errorf(record.Invalid, "orders: of mllp only")
 	case len(s.Profile) > maxProfile || len(s.Authority) > maxAuthority:
 		return record.Errorf(record.Invalid, "profile and authority: want at most %d bytes", maxProfile)
 	}
@@ -184,9 +188,10 @@ func (d *Desk) insert(ctx context.Context, tx *store.Tx, s record.Scope, w *Subs
 	}
 	now := record.Micros(tx.Now())
 	_, err := tx.Exec(ctx, `INSERT INTO lab_subscriptions (id, institution_id, kind, name, endpoint, tls, authority, profile, secret, thin, elsewhere,
-		preliminary, active, since, created_by, created_by_name, created_at, changed_at, version) VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14,$15,$16,$17,$17,1)`,
+		preliminary, active, since, created_by, created_by_name, created_at, changed_at, orders, results, version)
+		VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14,$15,$16,$17,$17,$18,$19,1)`,
 		string(w.ID), string(w.Institution), string(w.Kind), w.Name, w.Endpoint, w.TLS, w.Authority, w.Profile, w.secret, w.Thin, w.Elsewhere, w.Preliminary,
-		w.Active, w.since, s.Actor.ID, s.Actor.Display, now)
+		w.Active, w.since, s.Actor.ID, s.Actor.Display, now, w.Orders, w.Results)
 	if err != nil {
 		return fmt.Errorf("keep subscription: %w", err)
 	}
@@ -253,9 +258,9 @@ func (d *Desk) Update(ctx context.Context, s record.Scope, want Subscription, an
 		}
 		// Another address may be a better one: it is tried at once.
 		_, err = tx.Exec(ctx, `UPDATE lab_subscriptions SET name = $2, endpoint = $3, tls = $4, authority = $5, profile = $6, secret = $7, thin = $8,
-			elsewhere = $9, preliminary = $10, active = $11, changed_at = $12, version = version + 1, stuck = 0, tries = 0, failing_since = 0, next_at = 0
+			elsewhere = $9, preliminary = $10, active = $11, changed_at = $12, orders = $13, results = $14, version = version + 1, stuck = 0, tries = 0, failing_since = 0, next_at = 0
 			WHERE id = $1`, string(w.ID), w.Name, w.Endpoint, w.TLS, w.Authority, w.Profile, w.secret, w.Thin, w.Elsewhere, w.Preliminary, w.Active,
-			record.Micros(tx.Now()))
+			record.Micros(tx.Now()), w.Orders, w.Results)
 		if err != nil {
 			return fmt.Errorf("change subscription: %w", err)
 		}
