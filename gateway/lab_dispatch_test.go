@@ -109,6 +109,13 @@ func TestResultsGoBackToWhoOrdered(t *testing.T) {
 		t.Errorf("%v", tested)
 	}
 
+	h.do(ask{method: "POST", path: base + "/subscriptions", body: strings.Replace(body, `"r1","subscription":{`, `"r3","subscription":{"orders":true,`, 1), header: admin}).want(t, 400)
+	const lis = `{"request_id":"r4","subscription":{"kind":"LAB_SUBSCRIPTION_KIND_MLLP","name":"LIS","endpoint":"127.0.0.1:1","orders":true,"active":false}}`
+	orders := h.do(ask{method: "POST", path: base + "/subscriptions", body: lis, header: admin}).want(t, 200).decode(t)["subscription"].(map[string]any)
+	if orders["orders"] != true || orders["results"] == true {
+		t.Errorf("%v", orders)
+	}
+
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	go func() { defer close(done); h.Dispatch.Run(ctx, func(err error) { t.Error(err) }) }()

@@ -234,13 +234,13 @@ func (l *laboratory) chemistry(ctx context.Context, barcode string, rows ...stri
 
 func (l *laboratory) electrolytes(ctx context.Context) (string, error) {
 	now, barcode := time.Now(), l.tubes["ELEC"].GetBarcode()
-	err := l.chemistry(ctx, barcode, obx(1, "2823-3", "7.10", "mmol/L", "F", now), obx(2, "2951-2", "138", "mmol/L", "F", now), obx(3, "2075-0", "101.5", "mmol/L", "F", now))
+	err := l.chemistry(ctx, barcode, obx(1, "2823-3", l.critic, "mmol/L", "F", now), obx(2, "2951-2", "138", "mmol/L", "F", now), obx(3, "2075-0", "101.5", "mmol/L", "F", now))
 	if err != nil {
 		return "", err
 	}
 	var rows int
 	l.elec, rows, err = l.reportOf(ctx, barcode)
-	return fmt.Sprintf(l.t("%d 项待审", "%d rows wait"), rows), err
+	return fmt.Sprintf(l.t("血钾 %s, %d 项待审", "potassium %s, %d rows wait"), l.critic, rows), err
 }
 
 // row is one row of a report as the laboratory sees it.
@@ -263,7 +263,7 @@ func (l *laboratory) validate(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if r.GetJudgement().GetCritical() == "" || r.GetValue() != "7.10" || r.GetShown() {
+	if r.GetJudgement().GetCritical() == "" || r.GetValue() != l.critic || r.GetShown() {
 		return "", fmt.Errorf("the potassium is %s, critical %q, shown %v", r.GetValue(), r.GetJudgement().GetCritical(), r.GetShown())
 	}
 	l.elecID = k.GetCaseId()
@@ -296,7 +296,7 @@ func (l *laboratory) acknowledge(ctx context.Context) (string, error) {
 		return "", err
 	}
 	c, err := v.reading().AcknowledgeCriticalValue(ctx, &pb.AcknowledgeCriticalValueRequest{
-		CriticalValueId: heard.GetCriticalValue().GetCriticalValueId(), Handling: "复述:血钾 7.10;立即心电监护,葡萄糖酸钙静推,转县医院",
+		CriticalValueId: heard.GetCriticalValue().GetCriticalValueId(), Handling: "复述:血钾 " + l.critic + ";立即心电监护,处置后转县医院",
 	})
 	late := c.GetAcknowledgedAt().AsTime().Sub(c.GetRaisedAt().AsTime())
 	return fmt.Sprintf(l.t("%.1f 秒内", "after %.1f s"), late.Seconds()), err

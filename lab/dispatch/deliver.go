@@ -36,8 +36,8 @@ type outcome struct {
 	text    string
 	version int // of the report, that was sent
 	asOf    time.Time
-	told    string // what the receiver knows of the lines of an order if it took them
-	strange bool // an answer came that is not the message's own
+	told    *string // what the receiver knows of the lines of an order, where its answer says so
+	strange bool    // an answer came that is not the message's own
 }
 
 // sender speaks to one receiver. begin is called when the line stands and before anything of the message leaves; its error keeps the message back.
@@ -82,9 +82,7 @@ func (d *Desk) attempt(ctx context.Context, s *Subscription, to sender, x *Deliv
 			continue // it is read again
 		}
 		out.asOf, out.version = asOf, c.version
-		if c.order != nil {
-			out.told = c.order.after
-		}
+		out.told = c.order.knows(out.fate)
 		return out, ours
 	}
 }
@@ -229,15 +227,15 @@ func (d *Desk) settleDelivery(ctx context.Context, tx *store.Tx, s *Subscription
 	if out.fate == taken || out.fate == void {
 		ended = at
 	}
-	took, knows := 0, ""
+	took := 0
 	if out.fate == taken {
-		took, knows = out.version, out.told
+		took = out.version
 	}
 	res, err := tx.Exec(ctx, `UPDATE lab_deliveries SET state = CASE WHEN version > $2 THEN 'pending' ELSE $3 END,
 		ended_at = CASE WHEN version > $2 THEN 0 ELSE CAST($4 AS BIGINT) END, sent_version = CASE WHEN sent_version < $5 THEN $5 ELSE sent_version END,
 		attempts = attempts + 1, tries = 0, unanswered = 0, failing_since = 0, next_at = $6, attempted_at = $6, changed_at = $6, code = $7, error = $8,
-		told = CASE WHEN $9 = '' THEN told ELSE $9 END
-		WHERE id = $1 AND state = 'pending'`, string(x.ID), max(out.version, x.Version), string(state), ended, took, at, out.code, out.text, knows)
+		told = COALESCE($9, told)
+		WHERE id = $1 AND state = 'pending'`, string(x.ID), max(out.version, x.Version), string(state), ended, took, at, out.code, out.text, out.told)
 	if err != nil {
 		return fmt.Errorf("settle delivery: %w", err)
 	}

@@ -111,8 +111,20 @@ func (t told) control(l *specimen.Line, digest string) observation.Control {
 // sentOrder is what leaves of an order.
 type sentOrder struct {
 	order  *specimen.Order
+	known  string // of told, before it left
 	before string // of told, while nobody knows whether it arrived
 	after  string // of told, once it was taken
+}
+
+// knows is what the receiver knows of the lines after its answer; nil where that is not sure.
+func (o *sentOrder) knows(f fate) *string {
+	switch {
+	case o != nil && f == taken:
+		return &o.after
+	case o != nil && f == declined: // by this attempt; an earlier one may have arrived
+		return &o.known
+	}
+	return nil
 }
 
 // composeOrder makes the message of an order from what is so now.
@@ -168,7 +180,7 @@ func linesFor(o *specimen.Order, p v2.Profile, known told) ([]observation.Order,
 			before[l.Number], after[l.Number] = maybeChanged, digest
 		}
 	}
-	return append(gone, lines...), &sentOrder{o, before.String(), after.String()}, nil
+	return append(gone, lines...), &sentOrder{o, known.String(), before.String(), after.String()}, nil
 }
 
 // digestOf names what a line says. When its tube was collected or came is no news of the order.
@@ -219,6 +231,9 @@ func (d *Desk) noteOrder(ctx context.Context, s *Subscription, x *Delivery, c *c
 
 // toldBefore is what the receiver knows of an order from deliveries that have ended.
 func toldBefore(ctx context.Context, tx *store.Tx, s *Subscription, subject string) (string, error) {
+	if !strings.HasPrefix(subject, orderMark) {
+		return "", nil
+	}
 	var out string
 	err := tx.QueryRow(ctx, `SELECT told FROM lab_deliveries WHERE subscription_id = $1 AND subject = $2 ORDER BY seq DESC, id DESC LIMIT 1`, string(s.ID), subject).Scan(&out)
 	if errors.Is(err, sql.ErrNoRows) {

@@ -196,7 +196,8 @@ func TestOrdersThatAreNotTaken(t *testing.T) {
 		{"not now", []string{"AE", "AA", "AA"}, "NW NW CA"},
 		{"the answer is lost", []string{"shut", "AA", "AA"}, "NW NW CA"},
 		{"an answer to another message", []string{"other", "AA", "AA"}, "NW NW CA"},
-		{"refused", []string{"AR", "AA"}, "NW CA"}, // it may have been kept: it is cancelled
+		{"refused", []string{"AR", "AA"}, "NW"}, // what is not there need not be cancelled
+		{"refused after no answer", []string{"shut", "AR", "AA"}, "NW NW CA"},
 	} {
 		t.Run(x.name, func(t *testing.T) {
 			c := newClinic(t, storetest.SQLite(t), quick)

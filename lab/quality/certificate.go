@@ -81,6 +81,9 @@ func (d *Desk) Certify(ctx context.Context, s record.Scope, c Certificate) (Cert
 	if err := c.check(); err != nil {
 		return c, err
 	}
+	if s.Actor.Institution == c.Laboratory { // who is assessed does not attest it: recognition rests on it
+		return c, record.Errorf(record.Denied, "a laboratory does not certify itself: the organiser's or the community's administrator does")
+	}
 	err := d.act(ctx, s, c.Laboratory, func(tx *store.Tx) error {
 		c.RecordedAt, c.RecordedBy, c.From, c.Until = stamp(tx.Now()), s.Actor.ID, stamp(c.From), stamp(c.Until)
 		c.ID = CertificateID(record.NewID(c.RecordedAt))

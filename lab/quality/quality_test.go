@@ -29,7 +29,15 @@ var (
 	glucose = Series{storetest.LeadHospital, "c702", "GLU"}
 	nurse   = at(storetest.LeadHospital)
 	other   = at(storetest.LiangzhouHospital)
+	bureau  = keeper() // who registers certificates for the laboratories of the county
 )
+
+func keeper() record.Scope {
+	s := at(storetest.MinqinCommunity)
+	s.Institutions = append(s.Institutions, storetest.LeadHospital)
+	slices.Sort(s.Institutions)
+	return s
+}
 
 // at is a scope of one institution.
 func at(i record.InstitutionID) record.Scope {
@@ -375,10 +383,12 @@ func TestCertificates(t *testing.T) {
 			Laboratory: glucose.Laboratory, Number: "G-2026-17", Issuer: "甘肃省临床检验中心", Scope: "province:gansu", Analytes: []string{"GLU", "K", "GLU"},
 			From: monday, Until: monday.AddDate(1, 0, 0),
 		}
-		c := must(b.Certify(ctx, nurse, cert))(t)
-		_, err := b.Certify(ctx, nurse, cert)
+		c := must(b.Certify(ctx, bureau, cert))(t)
+		_, err := b.Certify(ctx, bureau, cert)
 		wantKind(t, err, record.Conflict)
 		_, err = b.Certify(ctx, other, cert)
+		wantKind(t, err, record.Denied)
+		_, err = b.Certify(ctx, nurse, cert) // its own laboratory
 		wantKind(t, err, record.Denied)
 		for _, x := range []struct {
 			analyte string
@@ -398,7 +408,7 @@ func TestCertificates(t *testing.T) {
 		}
 		wide := cert
 		wide.Number, wide.Scope, wide.Until = "N-1", "national", monday.AddDate(0, 1, 0)
-		w := must(b.Certify(ctx, nurse, wide))(t)
+		w := must(b.Certify(ctx, bureau, wide))(t)
 		if st := b.state(monday); st.External != "N-1" || st.Scope != "national" || !st.Until.Equal(w.Until) {
 			t.Errorf("%+v", st)
 		}

@@ -13,7 +13,7 @@ import (
 func TestReleasedResultsSayThatTheirCertificateWasRevoked(t *testing.T) {
 	each(t, func(t *testing.T, b *bay) {
 		ctx := t.Context()
-		c := must(b.Certify(ctx, nurse, Certificate{
+		c := must(b.Certify(ctx, bureau, Certificate{
 			Laboratory: glucose.Laboratory, Number: "G-2026-17", Issuer: "甘肃省临床检验中心", Scope: "province:gansu", Analytes: []string{"GLU"},
 			From: monday, Until: monday.AddDate(1, 0, 0),
 		}))(t)

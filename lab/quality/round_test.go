@@ -176,7 +176,7 @@ func TestStateOfThePastStays(t *testing.T) {
 	must(b.Log(t.Context(), nurse, Action{Of: glucose, Cause: "x", Correction: "y", Restart: true, At: worse.At.Add(-time.Minute)}))(t)
 	must(b.SetPlan(t.Context(), nurse, glucose, Plan{Levels: []string{"1", "2"}}))(t)
 	look()
-	c := must(b.Certify(t.Context(), nurse, Certificate{
+	c := must(b.Certify(t.Context(), bureau, Certificate{
 		Laboratory: glucose.Laboratory, Number: "1", Issuer: "i", Scope: "national", Analytes: []string{"GLU"}, From: hour(-1000), Until: hour(1000),
 	}))(t)
 	look()

@@ -83,6 +83,12 @@ func ParseTube(s string) (prefix int, number int64, ok bool) {
 	return prefix, number, err == nil
 }
 
+// isTube reports whether s has the form of our barcode of a tube.
+func isTube(s string) bool {
+	_, _, ok := ParseTube(s)
+	return ok
+}
+
 // validBox reports whether s has the form of our barcode of a box.
 func validBox(s string) bool {
 	return len(s) == boxLength && strings.HasPrefix(s, boxMark) && allDigits(s[len(boxMark):boxLength-1]) && mod37(s[:boxLength-1]) == s[boxLength-1]

@@ -189,6 +189,8 @@ func (d *Desk) CreateBox(ctx context.Context, s record.Scope, x Box) (Box, error
 		return Box{}, record.Errorf(record.Invalid, "barcode: want 1 to %d printable characters", maxBarcode)
 	case ours && !validBox(x.Barcode):
 		return Box{}, record.Errorf(record.Invalid, "barcode: its check character is wrong")
+	case isTube(x.Barcode):
+		return Box{}, record.Errorf(record.Invalid, "barcode: that is one of a tube")
 	}
 	o := Order{Institution: x.Institution, Laboratory: x.Laboratory}
 	if err := d.sendTo(ctx, &o); err != nil {

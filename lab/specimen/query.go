@@ -3,6 +3,7 @@
 package specimen
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -131,6 +132,7 @@ func (o *Order) Outward(l *Line) observation.Order {
 		}
 	}
 	out := askedLine(o, tube, l)
+	out.Placer = cmp.Or(l.Placer, o.Number) // lines that were added here have none of their own
 	if l.Item.Code == l.Code {
 		out.Service.System = l.Item.System
 	}
