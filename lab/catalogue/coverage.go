@@ -92,7 +92,7 @@ func (d *Desk) Sweep(ctx context.Context) error {
 
 // Run keeps the rules of this program and sweeps every minute until ctx ends.
 func (d *Desk) Run(ctx context.Context, report func(error)) {
-	if err := d.keepText(ctx); err != nil {
+	if err := d.keepText(ctx); err != nil && ctx.Err() == nil {
 		report(err)
 	}
 	tick := time.NewTicker(time.Minute)
@@ -105,7 +105,7 @@ func (d *Desk) Run(ctx context.Context, report func(error)) {
 			}
 			return
 		case <-tick.C:
-			if err := d.Sweep(ctx); err != nil {
+			if err := d.Sweep(ctx); err != nil && ctx.Err() == nil {
 				report(err)
 			}
 		}
